@@ -1,0 +1,129 @@
+# howdah. `make` builds, `make test` is all that CI runs, `make demo` shows the main job; `make help` lists the rest.
+SHELL := /bin/bash
+BUILD ?= build
+CC ?= gcc
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+PREFIX ?= /usr/local
+PYTHON ?= /usr/bin/python3
+VERSION := 0.1.0
+Q ?= @
+JOBS ?= $(shell nproc)
+
+WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wpointer-arith -Wwrite-strings -Wundef
+HARDEN ?= -fstack-protector-strong -D_FORTIFY_SOURCE=2
+OPT ?= -O2 -g
+CFLAGS_ALL = -std=gnu17 -D_GNU_SOURCE -DHOWDAH_VERSION='"$(VERSION)"' $(OPT) $(WARN) $(HARDEN) -fPIE -Iinclude -iquote src $(CFLAGS) $(EXTRA)
+LDFLAGS_ALL = -pie -Wl,-z,relro,-z,now $(LDFLAGS) $(EXTRA)
+PKG_CFLAGS := $(shell pkg-config --cflags libpq libcjson yaml-0.1 libcurl libuv libwebsockets 2>/dev/null)
+LIBS := -luv -lwebsockets -lcurl -lssl -lcrypto -lpq -lyaml -lcjson -lm
+
+sources = $(sort $(wildcard $(foreach l,$(1),src/$(l)/*.c src/$(l)/*/*.c)))
+objects = $(patsubst src/%.c,$(BUILD)/obj/%.o,$(1))
+MAINS := src/agent/main.c src/cli/main.c src/supervisor/main.c
+AGENT_SRC := $(call sources,base core codec io dcs platform postgres rest agent)
+CTL_SRC := $(call sources,base core codec io dcs cli)
+SUPERVISOR_SRC := $(call sources,supervisor)
+LIB_SRC := $(filter-out $(MAINS),$(call sources,base core codec io dcs platform postgres rest agent cli supervisor))
+UNIT := $(patsubst tests/%.c,$(BUILD)/tests/%,$(sort $(wildcard tests/unit/test_*.c)))
+RULES := $(patsubst tests/%.c,$(BUILD)/tests/%,$(sort $(wildcard tests/rules/test_*.c)))
+FUZZ := $(patsubst tests/fuzz/fuzz_%.c,%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
+FUZZ_S ?= 20
+
+all: $(BUILD)/howdah $(BUILD)/howdah-supervisor $(BUILD)/howdahctl
+
+$(BUILD)/obj/%.o: src/%.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS_ALL) $(PKG_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/howdah: $(call objects,$(AGENT_SRC))
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
+
+$(BUILD)/howdahctl: $(call objects,$(CTL_SRC))
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
+
+# libc only, static: it runs in any image
+$(BUILD)/howdah-supervisor: $(call objects,$(SUPERVISOR_SRC))
+	$(Q)$(CC) -static $(filter-out -pie,$(LDFLAGS_ALL)) -o $@ $^
+
+# everything but the programs' main(), for the tests
+$(BUILD)/libhowdah.a: $(call objects,$(LIB_SRC))
+	@rm -f $@
+	$(Q)ar rcs $@ $^
+
+$(BUILD)/tests/%: tests/%.c $(BUILD)/libhowdah.a
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS_ALL) -iquote tests $(PKG_CFLAGS) -MMD -MP $(LDFLAGS_ALL) -o $@ $< $(BUILD)/libhowdah.a $(LIBS) -lcmocka
+
+-include tests/sim/sim.mk
+
+# ---- tests, in the order in which CI runs them ----
+
+unit: $(UNIT) ## unit tests
+	@for t in $(UNIT); do $$t || failed="$$failed $$t"; done; [ -z "$$failed" ] || { echo "failed:$$failed"; exit 1; }
+
+rules: $(RULES) ## every combination of facts through every table
+	@for t in $(RULES); do $$t || exit 1; done
+
+lint: $(call objects,$(call sources,core supervisor)) ## layers, symbols, banned functions, sizes, format, spelling
+	@$(PYTHON) tests/lint/lint.py --build $(BUILD)
+
+# the same tests under the sanitizers, with clang: a second compiler that must not warn
+SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+sanitize: ## clang build, unit tests, rules and simulation under ASan and UBSan
+	$(MAKE) BUILD=$(BUILD)/clang CC=clang all
+	$(MAKE) BUILD=$(BUILD)/sanitize CC=clang OPT="-O1 -g" HARDEN= EXTRA="$(SANITIZE)" unit rules
+	$(MAKE) BUILD=$(BUILD)/sanitize CC=clang OPT="-O1 -g" HARDEN= EXTRA="$(SANITIZE)" SIM_SEEDS=$(SIM_SEEDS_SANITIZED) sim
+
+# the parsers at the door, each with its corpus
+fuzz: ## FUZZ_S seconds of libFuzzer for every parser
+	$(MAKE) BUILD=$(BUILD)/fuzz CC=clang OPT="-O1 -g" HARDEN= EXTRA="-fsanitize=fuzzer-no-link,address,undefined" $(BUILD)/fuzz/libhowdah.a
+	@for f in $(FUZZ); do $(MAKE) -s BUILD=$(BUILD)/fuzz fuzz-$$f || exit 1; done
+
+fuzz-%: ; @clang $(subst $(HARDEN),,$(CFLAGS_ALL)) -Wno-missing-prototypes $(PKG_CFLAGS) -fsanitize=fuzzer,address,undefined -o $(BUILD)/fuzz_$* tests/fuzz/fuzz_$*.c \
+	$(BUILD)/libhowdah.a $(LIBS) && mkdir -p $(BUILD)/corpus/$* && \
+	$(BUILD)/fuzz_$* -max_total_time=$(FUZZ_S) -print_final_stats=0 -verbosity=0 -timeout=5 -rss_limit_mb=1024 -artifact_prefix=$(BUILD)/ \
+	$(BUILD)/corpus/$* tests/fuzz/corpus/fuzz_$* >$(BUILD)/fuzz_$*.log 2>&1 && echo "fuzz $*: $(FUZZ_S) s, nothing found" || { tail -30 $(BUILD)/fuzz_$*.log; exit 1; }
+
+PYTEST := $(PYTHON) -m pytest -q -p no:cacheprovider
+kube: ## the test bed itself: a real API server, network namespaces
+	$(PYTEST) tests/kube
+
+system: all $(SYSTEM_EXTRA) ## supervisor and PostgreSQL driver on real PostgreSQL
+	BUILD=$(BUILD) $(PYTEST) tests/system --ignore tests/system/stories
+
+stories: all ## real PostgreSQL, real API server, a client that judges
+	BUILD=$(BUILD) $(PYTEST) -n $(JOBS) tests/system/stories
+
+install-tools: ; @tests/tools/install.sh
+
+test: install-tools ## everything CI runs
+	@$(MAKE) -s test-steps
+
+test-steps:
+	@$(PYTHON) tests/tools/run.py \
+		"build=$(MAKE) -s -j$(JOBS) all" \
+		"unit=$(MAKE) -s -j$(JOBS) $(UNIT) && $(MAKE) -s unit" \
+		"rules=$(MAKE) -s rules" \
+		"bed=$(MAKE) -s kube" \
+		"system=$(MAKE) -s system" \
+		"stories=$(MAKE) -s stories"
+
+demo: install-tools all ## three members, a killed leader, a frozen agent, in two minutes
+	@BUILD=$(BUILD) $(PYTHON) tests/demo/demo.py
+
+install: all ## DESTDIR= PREFIX=
+	install -d $(DESTDIR)$(PREFIX)/bin
+	install -m 0755 $(BUILD)/howdah $(BUILD)/howdah-supervisor $(BUILD)/howdahctl $(DESTDIR)$(PREFIX)/bin/
+	ln -sf howdahctl $(DESTDIR)$(PREFIX)/bin/kubectl-howdah
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+clean: ## remove the build
+	rm -rf $(BUILD)
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+.PHONY: all unit rules lint sanitize fuzz kube system stories test test-steps install-tools install demo help clean
+.SECONDARY:

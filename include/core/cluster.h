@@ -1,0 +1,113 @@
+/* The cluster as the store shows it and as its members answer, in fixed-size values: what decisions are made on. */
+#ifndef HOWDAH_CORE_CLUSTER_H
+#define HOWDAH_CORE_CLUSTER_H
+
+#include "core/history.h"
+#include "core/lease.h"
+
+/* Contract 1.8.1; the order is that of the metric. */
+enum member_state {
+	STATE_INITDB,
+	STATE_INITDB_FAILED,
+	STATE_CUSTOM_BOOTSTRAP,
+	STATE_CUSTOM_BOOTSTRAP_FAILED,
+	STATE_CREATING_REPLICA,
+	STATE_RUNNING,
+	STATE_STARTING,
+	STATE_BOOTSTRAP_STARTING,
+	STATE_START_FAILED,
+	STATE_RESTARTING,
+	STATE_RESTART_FAILED,
+	STATE_STOPPING,
+	STATE_STOPPED,
+	STATE_STOP_FAILED,
+	STATE_CRASHED,
+	STATE_UNKNOWN,
+	STATE_COUNT
+};
+
+enum member_role {
+	ROLE_UNINITIALIZED,
+	ROLE_REPLICA,
+	ROLE_PRIMARY,
+	ROLE_STANDBY_LEADER,
+	ROLE_DEMOTED,
+	ROLE_PROMOTED,
+	ROLE_COUNT
+};
+
+const char *member_state_text(enum member_state state);
+enum member_state member_state_from_text(const char *text); /* STATE_UNKNOWN for anything else */
+const char *member_role_text(enum member_role role);
+enum member_role member_role_from_text(
+	const char *text); /* "master" is primary; ROLE_UNINITIALIZED for anything else */
+
+/* A member as its pod says: labels, status annotation. Old news: a dead one keeps what it last said (contract trap 1).
+ */
+struct member {
+	char name[NAME_SIZE];
+	char pod_uid[UID_SIZE];
+	uint64_t version;           /* of the pod */
+	char role_label[NAME_SIZE]; /* "": none */
+	bool deleting, ready;       /* deletionTimestamp is set; the Ready condition */
+	bool has_status;            /* the rest was understood */
+	bool is_howdah;             /* its status carries howdah_version */
+	enum member_state state;
+	enum member_role role;
+	char api_url[URL_SIZE]; /* ends in /patroni; "": unknown */
+	char conn_host[HOST_SIZE];
+	int conn_port;
+	uint32_t timeline;
+	uint64_t xlog_lsn;
+	uint64_t receive_lsn, replay_lsn;
+	char replication_state[24];
+	char member_version[24];
+	bool nofailover, clonefrom, noloadbalance, nostream, checkpoint_pending, pending_restart, paused;
+	int failover_priority; /* 1 when it says nothing */
+	char replicatefrom[NAME_SIZE];
+};
+
+/* What a member answered to GET /patroni. */
+struct peer_answer {
+	char name[NAME_SIZE];
+	struct instant asked;    /* when the last question ended */
+	struct instant answered; /* when the last question that was answered had been sent: its answer is at least that young */
+	bool silent;                    /* the last question ended without an answer */
+	bool in_recovery;               /* contract 5.10 */
+	enum member_state state;
+	uint32_t timeline;
+	uint64_t received_lsn, replayed_lsn, lsn; /* lsn: the larger, or its position as a primary */
+	bool nofailover;
+	int failover_priority;
+	bool sees_leader; /* it says that somebody holds the lock (not cluster_unlocked) */
+};
+
+enum initialize_state { INITIALIZE_ABSENT, INITIALIZE_RUNNING /* "" */, INITIALIZE_DONE, INITIALIZE_UNREADABLE };
+
+struct cluster {
+	bool loaded;          /* both lists were read at least once and their watches are open */
+	struct instant heard; /* last answer or watch event of the API, of any kind */
+	struct lease_object leader;
+	uint64_t optime_lsn;       /* of the leader object */
+	char slots[1024];          /* `slots` annotation as it is; "" none */
+	char holder_uid[UID_SIZE]; /* howdah.io/holder-uid; "" none */
+	uint32_t leader_timeline;  /* howdah.io/timeline of the leader object; 0: it does not say */
+	enum initialize_state initialize;
+	char system_identifier[SYSID_SIZE]; /* with INITIALIZE_DONE */
+	uint64_t config_object_version;     /* of the config object; 0: it does not exist */
+	bool has_config;                    /* its `config` annotation exists and is an object */
+	bool has_history;
+	struct history history;
+	int member_count;
+	struct member members[MEMBERS_MAX]; /* sorted by name */
+};
+
+const struct member *cluster_member(const struct cluster *cluster, const char *name); /* NULL: none */
+
+/* Contract 5.22: last entry's timeline + 1, 1 for an empty history, 0 unknown. */
+uint32_t cluster_timeline(const struct cluster *cluster);
+
+/* `postgres-0` -> `postgres_0`, as contract 2.8 says. */
+void slot_name_from_member(const char *member, char *slot, size_t size);
+
+#endif

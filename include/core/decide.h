@@ -1,0 +1,112 @@
+/* decide(): what this member does now, from what it knows now. No clock, no I/O, no allocation; the same inputs give
+ * the same plan.
+ *
+ * A turn walks the tables in order: guard (may we go on being writable?), lock, database (or bootstrap while there is
+ * no data), duties. */
+#ifndef HOWDAH_CORE_DECIDE_H
+#define HOWDAH_CORE_DECIDE_H
+
+#include "core/cluster.h"
+#include "core/instance.h"
+#include "core/settings.h"
+#include "core/table.h"
+
+/* What the agent remembers between turns. Everything else is sensed anew. */
+struct self {
+	char name[NAME_SIZE];
+	struct lease_sight sight;
+	struct lease_hold hold;
+	struct lease_sends sends;
+	bool lock_writing;           /* a lock write is on its way */
+	struct instant lock_written; /* when the last one was started */
+	bool lock_failed;            /* it had no answer, or was refused */
+	struct instant won_at;       /* when the present token was first credited */
+	bool confirmed;              /* a consistent read was answered since then */
+	bool refreshing;
+	bool store_writing; /* a write of initialize, config or history is on its way */
+	bool publishing;    /* a write of our pod is on its way */
+	bool publish_due;   /* our pod does not say what it should */
+	bool slots_due;     /* the server's member slots are not known to be right */
+	bool foreign_label;           /* another pod carries the leader's label */
+	uint32_t checkpointed;        /* the timeline for which a checkpoint was asked after promotion */
+	bool initialize_is_ours;
+	struct instant aside_until; /* no race before this */
+	struct instant ask_not_before;
+	bool asking;
+	int peer_count;
+	struct peer_answer peers[MEMBERS_MAX];
+	char beginning[96]; /* lease token with which the leader's history says that our armed timeline began; "": it
+			       does not say */
+	bool crash_restart_failed; /* since the lease was won */
+};
+
+struct situation {
+	const struct cluster *cluster;
+	const struct self *self;
+	const struct instance *instance;
+	const struct settings *settings;
+	struct instant now;
+};
+
+enum table_id { TABLE_GUARD, TABLE_LOCK, TABLE_RACE, TABLE_DATABASE, TABLE_BOOTSTRAP, TABLE_COUNT };
+extern const struct table *const tables[TABLE_COUNT];
+
+enum { PLAN_ACTIONS_MAX = 16 };
+
+struct verdict {
+	uint32_t facts;
+	int8_t rule; /* -1: the table was not asked */
+};
+
+struct plan {
+	int count;
+	enum action actions[PLAN_ACTIONS_MAX];
+	struct verdict verdicts[TABLE_COUNT];
+	char upstream[NAME_SIZE]; /* whom FOLLOW, START_STANDBY and CLONE mean; "": nobody */
+	int64_t wake_ms;          /* look again after this long, even if nothing happens */
+};
+
+struct plan decide(const struct situation *s);
+
+/* The parts, for tests and for explain. */
+uint32_t guard_facts(const struct situation *s);
+uint32_t lock_facts(const struct situation *s);
+uint32_t race_facts(const struct situation *s);
+uint32_t database_facts(const struct situation *s);
+uint32_t bootstrap_facts(const struct situation *s);
+
+enum give_up {
+	GIVE_UP_NO,
+	GIVE_UP_LEAVING,       /* the container is asked to end */
+	GIVE_UP_CRASHED,       /* primary_start_timeout is 0 and somebody else can take over */
+	GIVE_UP_START_TIMEOUT, /* it did not come up in primary_start_timeout and somebody else can */
+	GIVE_UP_NOT_WRITABLE,  /* holds the lock and did not become writable within its bound */
+	GIVE_UP_NO_DATA,       /* nothing here that could be led with */
+	GIVE_UP_FOREIGN,       /* the cluster turned out to be another one */
+	GIVE_UP_BARRED,        /* nofailover, and not a primary */
+	GIVE_UP_COUNT
+};
+enum give_up give_up_decide(const struct situation *s);
+const char *give_up_text(enum give_up reason);
+
+enum rejoin {
+	REJOIN_FOLLOW,   /* nothing of ours is missing there, or PostgreSQL will check itself */
+	REJOIN_WAIT,     /* cannot be told before the leader has said where its timeline began */
+	REJOIN_DIVERGED, /* ours has what the leader's history does not: never stream, never lead */
+};
+enum rejoin rejoin_decide(const struct situation *s);
+
+/* Whom this member would follow: the lock's holder if it is another one and is known; NULL otherwise. */
+const struct member *leader_to_follow(const struct situation *s);
+
+/* Somebody else answers and could lead now. */
+bool failover_is_possible(const struct situation *s);
+bool lock_is_mine(const struct situation *s); /* we have a token and the record carries it */
+
+/* What our pod should say (contract 1.8.1, 1.9). */
+enum member_state state_to_publish(const struct situation *s);
+enum member_role role_to_publish(const struct situation *s);
+bool leads_now(
+	const struct situation *s); /* the lock is ours and T is ahead: what GET /primary and the label rest on */
+
+#endif

@@ -1,0 +1,104 @@
+/* The lock: what is written, what is seen, whose it is, until when it holds. safety.md rules 1-7 as functions of
+ * values.
+ *
+ * Holder and observers never compare clocks: the holder counts from before it sent the write that is found in the
+ * object (struct lease_hold), an observer from when it saw the record change (struct lease_sight). */
+#ifndef HOWDAH_CORE_LEASE_H
+#define HOWDAH_CORE_LEASE_H
+
+#include "base/time.h"
+#include "core/limits.h"
+
+/* The five fields that are the record (contract 1.10). Age belongs to them, not to versions or watches (safety.md L9).
+ */
+struct lease_record {
+	char leader[NAME_SIZE]; /* "": released */
+	char acquire_time[TIME_SIZE], renew_time[TIME_SIZE];
+	int64_t ttl_s;       /* 0: absent or unreadable */
+	int64_t transitions; /* -1: absent or unreadable */
+};
+
+/* Whose write it is: name, acquireTime and transitions of a write that this pod made (rule 1). */
+struct lease_token {
+	char leader[NAME_SIZE]; /* "": none */
+	char acquire_time[TIME_SIZE];
+	int64_t transitions;
+};
+
+/* The leader object as the store shows it. */
+struct lease_object {
+	bool present;  /* it exists and carries our label */
+	bool readable; /* its annotations could be understood */
+	char uid[UID_SIZE];
+	uint64_t version; /* resourceVersion; 0: unknown */
+	struct lease_record record;
+};
+
+/* What an observer remembers. */
+struct lease_sight {
+	bool held;     /* a holder was seen and nothing but its own release has freed it since */
+	bool restored; /* versions went back, or the object is another one: distrust what else the store says (rule 7)
+			*/
+	struct lease_record record; /* the last record of a holder */
+	struct instant since;       /* when the five fields were first seen as they are */
+	char uid[UID_SIZE];
+	uint64_t version, version_seen_max;
+};
+
+/* Takes a new look. `default_ttl_s` counts where the record states none. */
+void lease_look(struct lease_sight *sight, const struct lease_object *object, int64_t default_ttl_s,
+		struct instant now);
+
+bool lease_token_matches(const struct lease_token *token, const struct lease_record *record);
+void lease_token_to_text(const struct lease_token *token, char *text, size_t size);
+MUST_CHECK bool lease_token_from_text(struct lease_token *token, const char *text);
+
+/* Whether somebody (or an incarnation of our name that is not us) must be taken to hold it still: the record's whole
+ * ttl has not passed on the slower clock. */
+bool lease_is_taken(const struct lease_sight *sight, const struct lease_token *mine, struct instant now);
+
+/* How long until it expires for an observer; 0 when it is free or has expired. */
+int64_t lease_left_ms(const struct lease_sight *sight, struct instant now);
+
+/* One send of a lock write. Every send has its own renewTime and its own start, also when the store repeats one (rule
+ * 3). */
+struct lease_send {
+	struct lease_token token;
+	char renew_time[TIME_SIZE];
+	struct instant start; /* before the first byte left */
+	int64_t ttl_ms;
+};
+
+enum { LEASE_SENDS_MAX = 16 };
+
+/* The last sends, oldest overwritten: what an object may still turn out to carry. */
+struct lease_sends {
+	int next;
+	struct lease_send sends[LEASE_SENDS_MAX];
+};
+
+/* What the holder knows of its own write that is found in the object. */
+struct lease_hold {
+	struct lease_token token; /* leader "": no lease */
+	struct instant start;     /* of the send that is in the object; unset when the lease was resumed from an earlier
+				     agent of this pod and not renewed yet */
+	int64_t ttl_ms;           /* of that record */
+	struct instant
+		cap; /* T is not later than this while a write that lowers the ttl may be on its way; unset: none */
+};
+
+void lease_sends_add(struct lease_sends *sends, const struct lease_send *send);
+
+/* Finds the send that the record came from and credits it. A record of the present token whose send is not known
+ * (restored from an older state) changes nothing. Returns whether hold changed. */
+bool lease_credit(struct lease_hold *hold, const struct lease_sends *sends, const struct lease_record *record);
+
+/* T: until when we may be writable: start + ttl - margin, never after the cap (safety.md 3). Unset without a lease or
+ * with an unknown start. */
+struct instant lease_deadline(const struct lease_hold *hold);
+
+/* Rule 2: to be called before a write with a lower ttl is sent; the supervisor must have acknowledged the new T before
+ * it leaves. Clears itself when a later send is credited. */
+void lease_cap(struct lease_hold *hold, int64_t new_ttl_ms, struct instant now);
+
+#endif

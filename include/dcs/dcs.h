@@ -1,0 +1,119 @@
+/* The store that members agree through. Kubernetes implements it (dcs/kubernetes); another one would be one more folder
+ * behind the same calls.
+ *
+ * What each call would be in etcd3, in Consul, and in ZooKeeper:
+ *
+ *   view, on_event      etcd3: range of the prefix, then a watch from its revision, progress notifications as heartbeat. Consul: blocking query on the prefix by its
+ *                       index, waits shorter than the idle limit. ZooKeeper: children and data under a persistent recursive watch.
+ *   heard               etcd3: any watch response. Consul: any answer. ZooKeeper: a ping's answer.
+ *   dcs_refresh         etcd3: a linearizable range. Consul: ?consistent. ZooKeeper: sync() before the reads.
+ *   acquire, renew,     etcd3: a txn that compares mod_revision of the leader key. Consul: KV put with ?cas=ModifyIndex. ZooKeeper: setData with the version that
+ *   release             was read.
+ *   the record          one JSON value with the same five fields. Expiry is judged by observers, by the ttl in the record, everywhere: the holder's deadline and the
+ *                       observers' patience must rest on the same fields (safety.md 3). Where a Patroni beside us insists on the store's own expiry, the key is attached
+ *                       to a lease, a session or an ephemeral node in addition, never instead.
+ *   initialize, config, etcd3: a txn with create_revision 0 or the mod_revision read. Consul: ?cas=0 or the index. ZooKeeper: create, or setData with the version.
+ *   history
+ *   members             keys members/NAME with the same status JSON (ephemeral in ZooKeeper, bound to a lease or session in the others).
+ *   labels              none in etcd3 and ZooKeeper: nothing routes by them. Consul: service registration with tags.
+ *   versions going back etcd3: another cluster_id, or a revision below the highest seen. Consul: the index went down. ZooKeeper: the root's czxid changed.
+ *
+ * All calls are asynchronous: they complete exactly once, never before they return. A call retries by itself only what
+ * contract 1.12 says, within `limit_ms`; whether to try again next turn is decided in core. Every write carries the
+ * version it was decided on; a lock write without one is refused here. */
+#ifndef HOWDAH_DCS_DCS_H
+#define HOWDAH_DCS_DCS_H
+
+#include "base/err.h"
+#include "core/cluster.h"
+#include "io/loop.h"
+
+struct dcs;
+
+enum dcs_event {
+	DCS_VIEW_CHANGED,   /* something in the view that a decision may rest on */
+	DCS_CONFIG_CHANGED, /* the text of `config` */
+};
+
+enum dcs_outcome {
+	DCS_DONE,
+	DCS_CONFLICT,  /* refused by the version: somebody else was first; the view has been or is being refreshed */
+	DCS_REFUSED,   /* forbidden, or not acceptable: an answer came and it is no */
+	DCS_NO_ANSWER, /* it may have happened, may happen later, or not */
+};
+
+typedef void dcs_done(void *arg, enum dcs_outcome outcome, const char *text); /* text: what went wrong, "" when DONE */
+
+struct dcs_callbacks {
+	void (*on_event)(void *arg, enum dcs_event event);
+	void (*on_lock_send)(void *arg,
+			     const struct lease_send *send); /* before each send of a lock write: remember it */
+	void *arg;
+};
+
+const struct cluster *dcs_view(const struct dcs *dcs); /* valid until the next return to the loop */
+const char *dcs_config_text(const struct dcs *dcs);    /* the `config` annotation, "" when there is none */
+const char *dcs_history_text(const struct dcs *dcs);   /* the `history` annotation, "[]" when there is none */
+const char *dcs_member_status_text(const struct dcs *dcs,
+				   const char *name); /* a member's `status` annotation, "" when there is none */
+void dcs_destroy(struct dcs *dcs);                    /* takes NULL; open calls are dropped without completing */
+
+/* Reads everything again, consistently (a quorum read: no resourceVersion parameter), and completes when the view rests
+ * on it. */
+void dcs_refresh(struct dcs *dcs, int64_t limit_ms, dcs_done *done, void *arg);
+
+/* ---- the lock: one write at a time, on a connection of its own ---- */
+
+struct dcs_position {               /* rides on every renewal and on a release */
+	uint64_t optime_lsn;        /* 0: not written */
+	const char *slots;          /* compact JSON object, or "" for none */
+	const char *retain_slots;   /* JSON array, or "" for none */
+	uint32_t timeline;          /* howdah.io/timeline: the one we lead on ... */
+	const char *timeline_token; /* ... and the token it began with; "" when unknown */
+};
+
+struct dcs_lock_write {
+	int64_t ttl_ms;           /* whole seconds */
+	int64_t limit_ms;         /* for the whole call, retries included */
+	struct lease_token token; /* renew: ours; acquire: ignored */
+	uint64_t version;         /* acquire: of the leader object decided on; 0: there was none */
+	const char *pod_ip;       /* for the subsets of Endpoints mode; "" unknown */
+	struct dcs_position position;
+};
+
+bool dcs_lock_busy(const struct dcs *dcs); /* a lock write is on its way: another one would be refused */
+void dcs_acquire(struct dcs *dcs, const struct dcs_lock_write *write, dcs_done *done, void *arg);
+void dcs_renew(struct dcs *dcs, const struct dcs_lock_write *write, dcs_done *done,
+	       void *arg); /* CONFLICT: the lock is not ours any more */
+void dcs_release(struct dcs *dcs, const struct dcs_lock_write *write, dcs_done *done,
+		 void *arg); /* sent once, never repeated (safety.md S15) */
+
+/* ---- cluster-wide state: by the version of the config object in the view ---- */
+
+void dcs_initialize_begin(struct dcs *dcs, dcs_done *done,
+			  void *arg); /* `initialize` "" where there is none; names us as the initializer */
+void dcs_initialize_cancel(struct dcs *dcs, dcs_done *done, void *arg); /* only while it is "" and ours */
+void dcs_initialize_finish(struct dcs *dcs, const char *system_identifier,
+			   const char *config_text /* or NULL: leave it */, dcs_done *done, void *arg);
+bool dcs_initialize_is_ours(const struct dcs *dcs); /* "" and begun by this pod */
+void dcs_write_history(struct dcs *dcs, const char *history_text, const char *beginnings_text, dcs_done *done,
+		       void *arg);
+const char *dcs_beginnings_text(
+	const struct dcs *dcs); /* howdah.io/timelines: {"2":"<lease token>",...}, "{}" when there is none */
+
+/* ---- members ---- */
+
+struct dcs_member_write {
+	const char *status; /* compact JSON, contract 1.8 */
+	enum { LABEL_NONE, LABEL_LEADER, LABEL_REPLICA, LABEL_OTHER } label;
+	const char *other_label; /* with LABEL_OTHER */
+	bool bootstrapping;      /* bootstrap_labels are on */
+};
+
+/* Nothing is sent, and DONE follows, when the pod already says all that. */
+void dcs_write_member(struct dcs *dcs, const struct dcs_member_write *write, dcs_done *done, void *arg);
+
+/* Takes the leader's label off another member's pod, by its version and uid. */
+void dcs_take_label_off(struct dcs *dcs, const char *member, dcs_done *done, void *arg);
+
+#endif

@@ -1,0 +1,60 @@
+/* An HTTP server on the loop: plain or TLS, HTTP/1.1 and 2, limits on everything. Behind it libwebsockets; in the
+ * simulator a handler in a table. */
+#ifndef HOWDAH_IO_HTTP_SERVER_H
+#define HOWDAH_IO_HTTP_SERVER_H
+
+#include "io/loop.h"
+
+enum {
+	HTTP_URI_MAX = 2048,
+	HTTP_BODY_MAX = 1024 * 1024, /* of a request; longer: 413 */
+	HTTP_CONNECTIONS_MAX = 256,  /* more wait in the kernel's queue or are closed */
+	HTTP_REQUEST_TIMEOUT_S = 15, /* from the first byte to the last of a request */
+	HTTP_IDLE_TIMEOUT_S = 60,    /* keep-alive */
+};
+
+struct http_server;
+struct http_reply; /* outlives the client's connection; answer it exactly once */
+
+struct http_request {
+	const char *method; /* "GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE" */
+	const char *path;   /* percent-decoded, without the query */
+	const char *query;  /* as it came, "" when there is none */
+	const char *body;   /* NUL-terminated, "" when there is none */
+	size_t body_len;
+	bool has_body;             /* a length or chunks were announced */
+	const char *authorization; /* header, or "" */
+	const char *peer;          /* numeric address of the client */
+	bool tls, has_client_cert;
+	struct http_reply *reply;
+};
+typedef void http_handler(void *arg, const struct http_request *request);
+
+struct http_response {
+	int status;
+	const char *content_type; /* NULL: no body */
+	const char *body;         /* copied; a HEAD request gets headers and length only */
+	size_t body_len;
+	const char *extra_headers; /* "Name: value\n" lines, or NULL */
+};
+void http_reply_send(struct http_reply *reply, const struct http_response *response);
+
+struct http_server_params {
+	const char *host;                             /* numeric, or "" / "*" for all addresses, IPv6 included */
+	int port;                                     /* 0: any free one */
+	const char *cert_file, *key_file;             /* NULL: plain HTTP */
+	const char *key_password, *ca_file, *ciphers; /* or NULL */
+	bool verify_client_optional, verify_client_required;
+	http_handler *handler;
+	void *arg;
+};
+
+/* Fails with the address and the reason (in use, no such certificate ...). A TLS server that would speak plain HTTP is
+ * a failure. */
+struct http_server *http_server_create(struct loop *loop, const struct http_server_params *params, struct err *err);
+int http_server_port(const struct http_server *server);
+bool http_server_reload_tls(struct http_server *server,
+			    struct err *err);         /* certificate files changed; connections go on */
+void http_server_destroy(struct http_server *server); /* takes NULL; before loop_destroy */
+
+#endif

@@ -1,0 +1,80 @@
+/* One PostgreSQL, driven through the supervisor and by SQL: senses (struct instance) and acts. The simulator has a
+ * model behind the same calls.
+ *
+ * Acts are asynchronous and report back only by changing what is sensed (job, failures, tree ...); `on_change` says
+ * that something did. One job at a time: an act that cannot start now fails at once through the same way. Nobody but
+ * the two gates in core (may_become_writable, may_release) decides about writability; the supervisor checks again. */
+#ifndef HOWDAH_POSTGRES_POSTGRES_H
+#define HOWDAH_POSTGRES_POSTGRES_H
+
+#include "codec/config.h"
+#include "core/details.h"
+#include "core/instance.h"
+#include "io/loop.h"
+
+struct postgres;
+
+struct postgres_params {
+	const struct config *config;  /* borrowed; postgres_reload after it changed */
+	uint64_t generation;          /* of this agent, for the supervisor: larger than any earlier one's */
+	void (*on_change)(void *arg); /* through the loop, never from inside a call */
+	void *arg;
+};
+
+struct postgres *postgres_create(struct loop *loop, const struct postgres_params *params, struct err *err);
+void postgres_destroy(struct postgres *pg); /* takes NULL; PostgreSQL and the supervisor go on */
+const struct instance *postgres_instance(const struct postgres *pg);
+
+/* Whom to follow. */
+struct upstream {
+	char member[NAME_SIZE]; /* "": nobody (a standby without upstream) */
+	char host[HOST_SIZE];
+	int port;
+};
+
+/* ---- the deadline ---- */
+
+/* Gives the supervisor T. Completes by instance.deadline; unset: disarm (only when nothing can be writable).
+ * `answered`: the API has answered a lock write of this agent. */
+void postgres_set_deadline(struct postgres *pg, struct instant deadline, const struct lease_token *token,
+			   bool answered);
+void postgres_fence(struct postgres *pg);   /* SIGKILL to everything, now */
+void postgres_term_go(struct postgres *pg); /* the container may end */
+
+/* ---- jobs ---- */
+
+void postgres_initdb(
+	struct postgres *pg); /* into an empty directory; marks it as this attempt's until postgres_bootstrap_done */
+void postgres_clone(struct postgres *pg, const struct upstream *from); /* pg_basebackup into an empty directory */
+void postgres_start_standby(struct postgres *pg, const struct upstream *upstream);
+void postgres_start_primary(
+	struct postgres *pg,
+	const struct lease_token *token); /* writes the armed marker first; local_only while bootstrapping */
+void postgres_promote(struct postgres *pg,
+		      const struct lease_token *token); /* armed marker, then the supervisor's PROMOTE */
+void postgres_stop(struct postgres *pg,
+		   bool immediate); /* fast or immediate; escalates by settings.primary_stop_timeout if set */
+void postgres_follow(struct postgres *pg,
+		     const struct upstream *upstream); /* a running standby: rewrite, reload or restart */
+void postgres_post_bootstrap(struct postgres *pg);     /* roles and their rights on a new primary */
+void postgres_bootstrap_done(
+	struct postgres *pg);                  /* initialize was written: the directory is nobody's attempt any more */
+void postgres_move_aside(struct postgres *pg); /* the whole data directory to DIR.failed.TIME (.failed.TIME/ inside a
+						  mount point); what this attempt made and marked is removed instead */
+void postgres_cancel_job(struct postgres *pg); /* kills what a running initdb or clone started; other jobs go on */
+void postgres_reload(struct postgres *pg);     /* the configuration changed: files are rewritten, the server reloads */
+
+/* Member slots on a primary (contract 5.13): exactly these physical slots exist afterwards, other people's are left
+ * alone. */
+void postgres_sync_slots(struct postgres *pg, const char (*slots)[NAME_SIZE], int count);
+void postgres_checkpoint(struct postgres *pg); /* after a promotion; asynchronous, instance.control_timeline shows it */
+
+/* ---- sensing ---- */
+
+void postgres_probe(
+	struct postgres *pg); /* asks the server once, soon; also done by itself every loop_wait and at events */
+
+const struct postgres_details *postgres_details(
+	const struct postgres *pg); /* core/details.h; lives until the next return to the loop */
+
+#endif

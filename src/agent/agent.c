@@ -1,0 +1,168 @@
+/* Wiring and the turn. */
+#include "private.h"
+
+#include "base/log.h"
+#include "base/strbuf.h"
+#include "dcs/kubernetes.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { MERGE_MS = 50 };
+
+struct situation agent_situation(const struct agent *agent)
+{
+	return (struct situation){ .cluster = dcs_view(agent->dcs),
+				   .self = &agent->self,
+				   .instance = postgres_instance(agent->pg),
+				   .settings = &agent->config.settings,
+				   .now = loop_now(agent->loop) };
+}
+
+/* Events of a quiet cluster are merged; while something is being brought about, each one counts at once. */
+void agent_wake(struct agent *agent)
+{
+	int64_t since = elapsed_most_ms(agent->turned, loop_now(agent->loop));
+	bool busy = agent->plan.count > 0 || agent->self.lock_writing || agent->self.refreshing || agent->self.asking;
+	loop_timer_set(agent->timer, busy || since >= MERGE_MS ? 0 : MERGE_MS - since);
+}
+
+static void log_verdicts(const struct agent *agent, const struct plan *plan)
+{
+	for (int t = 0; t < TABLE_COUNT; t++) {
+		int row = plan->verdicts[t].rule;
+		if (row < 0 || row == agent->plan.verdicts[t].rule)
+			continue;
+		log_write(t == TABLE_RACE ? LOG_DEBUG : LOG_INFO, "%s: %s: %s", tables[t]->name,
+			  tables[t]->rules[row].id, tables[t]->rules[row].why);
+	}
+}
+
+static void turn(void *arg)
+{
+	struct agent *agent = arg;
+	agent->turned = loop_now(agent->loop);
+	agent->counters.turns++;
+	agent_sense(agent, agent->turned);
+	struct situation s = agent_situation(agent);
+	struct plan plan = decide(&s);
+	recorder_turn(agent->recorder, &s, &plan, loop_wall(agent->loop));
+	log_verdicts(agent, &plan);
+	agent->plan = plan;
+	loop_timer_set(agent->timer, plan.wake_ms);
+	for (int i = 0; i < plan.count; i++)
+		agent_act(agent, plan.actions[i]);
+}
+
+static void on_postgres_change(void *arg)
+{
+	agent_wake(arg);
+}
+
+static void apply_config(struct agent *agent)
+{
+	struct err err;
+	const char *text = dcs_config_text(agent->dcs);
+	if (text[0] == '\0')
+		return;
+	if (!config_apply_dynamic(&agent->config, text, &err)) {
+		log_warning("the dynamic configuration is not used: %s", err.text);
+		return;
+	}
+	const struct settings *set = &agent->config.settings;
+	kubernetes_set_times(agent->dcs, set->ttl_ms / 1000, set->retry_timeout_ms, set->loop_wait_ms);
+	postgres_reload(agent->pg);
+}
+
+static void on_dcs_event(void *arg, enum dcs_event event)
+{
+	struct agent *agent = arg;
+	agent->dcs_seen = loop_wall(agent->loop);
+	if (event == DCS_CONFIG_CHANGED)
+		apply_config(agent);
+	agent_wake(agent);
+}
+
+static bool create_dcs(struct agent *agent, struct err *err)
+{
+	struct kubernetes_params params;
+	struct dcs_callbacks callbacks = { .on_event = on_dcs_event, .on_lock_send = agent_on_lock_send, .arg = agent };
+	kubernetes_params_from_config(&params, &agent->config);
+	text_copy(params.pod_uid, sizeof(params.pod_uid), agent->pod_uid);
+	agent->dcs = kubernetes_create(agent->loop, agent->http, &params, &callbacks, err);
+	return agent->dcs != NULL;
+}
+
+static bool create_postgres(struct agent *agent, struct err *err)
+{
+	struct postgres_params params = { .config = &agent->config,
+					  .generation = (uint64_t)loop_now(agent->loop).boot_us,
+					  .on_change = on_postgres_change,
+					  .arg = agent };
+	agent->pg = postgres_create(agent->loop, &params, err);
+	return agent->pg != NULL;
+}
+
+struct agent *agent_create(struct loop *loop, const struct agent_params *params, struct err *err)
+{
+	struct agent *agent = calloc(1, sizeof(*agent));
+	if (agent == NULL)
+		abort();
+	agent->loop = loop;
+	agent->config = *params->config;
+	*params->config = (struct config){ .name = "" };
+	text_copy(agent->config_path, sizeof(agent->config_path),
+		  params->config_path != NULL ? params->config_path : "");
+	text_copy(agent->pod_uid, sizeof(agent->pod_uid), params->pod_uid != NULL ? params->pod_uid : "");
+	text_copy(agent->self.name, sizeof(agent->self.name), agent->config.name);
+	struct strbuf b;
+	strbuf_init(&b, agent->lease_path, sizeof(agent->lease_path));
+	strbuf_addf(&b, "%s/lease", agent->config.run_dir);
+	agent->http = http_client_create(loop, "howdah/" HOWDAH_VERSION);
+	if (!create_dcs(agent, err) || !create_postgres(agent, err))
+		goto fail;
+	agent->rest = agent_start_rest(agent, err);
+	if (agent->rest == NULL)
+		goto fail;
+	if (params->record) {
+		agent->recorder = recorder_open(agent->config.run_dir, err);
+		if (agent->recorder == NULL)
+			log_warning("no decisions are recorded: %s", err->text);
+	}
+	agent->timer = loop_timer_create(loop, turn, agent);
+	loop_timer_set(agent->timer, 0);
+	return agent;
+fail:
+	agent_destroy(agent);
+	return NULL;
+}
+
+void agent_destroy(struct agent *agent)
+{
+	if (agent == NULL)
+		return;
+	loop_timer_destroy(agent->timer);
+	http_server_destroy(agent->rest);
+	agent_cancel_peers(agent);
+	postgres_destroy(agent->pg);
+	dcs_destroy(agent->dcs);
+	http_client_destroy(agent->http);
+	recorder_close(agent->recorder);
+	config_clear(&agent->config);
+	free(agent);
+}
+
+int agent_rest_port(const struct agent *agent)
+{
+	return http_server_port(agent->rest);
+}
+
+const struct plan *agent_plan(const struct agent *agent)
+{
+	return &agent->plan;
+}
+
+const struct self *agent_self(const struct agent *agent)
+{
+	return &agent->self;
+}

@@ -1,0 +1,210 @@
+/* One effector an action. They carry out what was decided, and ask the gates again right before anything that makes writable. */
+#include "private.h"
+
+#include "base/log.h"
+#include "base/strbuf.h"
+#include "core/gates.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void nothing(struct agent *agent UNUSED)
+{
+}
+
+static void fence(struct agent *agent)
+{
+	log_error("PostgreSQL is killed: %s", tables[TABLE_GUARD]->rules[agent->plan.verdicts[TABLE_GUARD].rule].why);
+	agent->counters.fences++;
+	postgres_fence(agent->pg);
+}
+
+static void stop_fast(struct agent *agent)
+{
+	postgres_stop(agent->pg, false);
+}
+
+static void term_go(struct agent *agent)
+{
+	postgres_term_go(agent->pg);
+}
+
+static void cancel_job(struct agent *agent)
+{
+	postgres_cancel_job(agent->pg);
+}
+
+static bool gate_is_open(struct agent *agent, const char *what)
+{
+	struct situation s = agent_situation(agent);
+	if (may_become_writable(&s))
+		return true;
+	log_warning("no %s: %s", what, may_become_writable_why(&s));
+	return false;
+}
+
+static void promote(struct agent *agent)
+{
+	if (!gate_is_open(agent, "promotion"))
+		return;
+	agent->counters.promotions++;
+	log_info("promoting");
+	postgres_promote(agent->pg, &agent->self.hold.token);
+}
+
+static void start_primary(struct agent *agent)
+{
+	if (gate_is_open(agent, "start as primary"))
+		postgres_start_primary(agent->pg, &agent->self.hold.token);
+}
+
+static struct upstream upstream_of(const struct member *member)
+{
+	struct upstream up = { .member = "" };
+	if (member == NULL)
+		return up;
+	text_copy(up.member, sizeof(up.member), member->name);
+	text_copy(up.host, sizeof(up.host), member->conn_host);
+	up.port = member->conn_port;
+	return up;
+}
+
+static struct upstream planned_upstream(const struct agent *agent)
+{
+	return upstream_of(cluster_member(dcs_view(agent->dcs), agent->plan.upstream));
+}
+
+static void start_standby(struct agent *agent)
+{
+	struct upstream up = planned_upstream(agent);
+	postgres_start_standby(agent->pg, &up);
+}
+
+static void follow(struct agent *agent)
+{
+	struct upstream up = planned_upstream(agent);
+	log_info("following %s", up.member);
+	postgres_follow(agent->pg, &up);
+}
+
+/* A running replica that offers itself, else the leader (contract 5.6 row 2). */
+static const struct member *clone_source(const struct agent *agent)
+{
+	const struct cluster *cluster = dcs_view(agent->dcs);
+	const struct member *source = NULL;
+	uint32_t seen = 0;
+	for (int i = 0; i < cluster->member_count; i++) {
+		const struct member *m = &cluster->members[i];
+		bool offers = m->clonefrom && m->state == STATE_RUNNING && m->conn_host[0] != '\0' &&
+			      strcmp(m->name, agent->plan.upstream) != 0 && strcmp(m->name, agent->self.name) != 0;
+		if (offers && loop_random(agent->loop) % ++seen == 0)
+			source = m;
+	}
+	return source != NULL ? source : cluster_member(cluster, agent->plan.upstream);
+}
+
+static void clone(struct agent *agent)
+{
+	struct upstream up = upstream_of(clone_source(agent));
+	log_info("cloning from %s", up.member);
+	postgres_clone(agent->pg, &up);
+}
+
+static void post_bootstrap(struct agent *agent)
+{
+	postgres_post_bootstrap(agent->pg);
+}
+
+static void move_aside(struct agent *agent)
+{
+	postgres_move_aside(agent->pg);
+}
+
+static void run_initdb(struct agent *agent)
+{
+	postgres_initdb(agent->pg);
+}
+
+static void bootstrap_done(struct agent *agent)
+{
+	postgres_bootstrap_done(agent->pg);
+}
+
+static void store_done(void *arg, enum dcs_outcome outcome, const char *text)
+{
+	struct agent *agent = arg;
+	agent->self.store_writing = false;
+	if (outcome != DCS_DONE && outcome != DCS_CONFLICT)
+		log_warning("the cluster's state was not written: %s", text);
+	agent_wake(agent);
+}
+
+static void initialize_begin(struct agent *agent)
+{
+	agent->self.store_writing = true;
+	dcs_initialize_begin(agent->dcs, store_done, agent);
+}
+
+static void initialize_cancel(struct agent *agent)
+{
+	log_warning("the initialization is given back");
+	agent->self.store_writing = true;
+	dcs_initialize_cancel(agent->dcs, store_done, agent);
+}
+
+static void initialize_finish(struct agent *agent)
+{
+	AUTO(text) char *config = NULL;
+	if (!dcs_view(agent->dcs)->has_config)
+		config = config_bootstrap_dynamic(&agent->config);
+	agent->self.store_writing = true;
+	log_info("the cluster is initialized, system identifier %s", postgres_instance(agent->pg)->system_identifier);
+	dcs_initialize_finish(agent->dcs, postgres_instance(agent->pg)->system_identifier, config, store_done, agent);
+}
+
+static void checkpoint(struct agent *agent)
+{
+	agent->self.checkpointed = postgres_instance(agent->pg)->timeline;
+	postgres_checkpoint(agent->pg);
+}
+
+static void (*const effectors[])(struct agent *) = {
+	[ACT_NONE] = nothing,
+	[ACT_FENCE] = fence,
+	[ACT_STOP_FAST] = stop_fast,
+	[ACT_ACQUIRE] = agent_acquire,
+	[ACT_RENEW] = agent_renew,
+	[ACT_RELEASE] = agent_release,
+	[ACT_CAP_DEADLINE] = agent_cap_deadline,
+	[ACT_FORGET_LEASE] = agent_forget_lease,
+	[ACT_REFRESH] = agent_refresh,
+	[ACT_ASK_PEERS] = agent_ask_peers,
+	[ACT_STOP] = stop_fast,
+	[ACT_TERM_GO] = term_go,
+	[ACT_CANCEL_JOB] = cancel_job,
+	[ACT_PROMOTE] = promote,
+	[ACT_START_PRIMARY] = start_primary,
+	[ACT_START_STANDBY] = start_standby,
+	[ACT_FOLLOW] = follow,
+	[ACT_POST_BOOTSTRAP] = post_bootstrap,
+	[ACT_MOVE_ASIDE] = move_aside,
+	[ACT_CLONE] = clone,
+	[ACT_INITIALIZE_BEGIN] = initialize_begin,
+	[ACT_INITIALIZE_CANCEL] = initialize_cancel,
+	[ACT_INITIALIZE_FINISH] = initialize_finish,
+	[ACT_INITDB] = run_initdb,
+	[ACT_BOOTSTRAP_DONE] = bootstrap_done,
+	[ACT_SET_DEADLINE] = agent_set_deadline,
+	[ACT_PUBLISH] = agent_publish,
+	[ACT_TAKE_LABELS_OFF] = agent_take_labels_off,
+	[ACT_WRITE_HISTORY] = agent_write_history,
+	[ACT_SYNC_SLOTS] = agent_sync_slots,
+	[ACT_CHECKPOINT] = checkpoint,
+};
+static_assert(ARRAY_SIZE(effectors) == ACT_COUNT, "every action has an effector");
+
+void agent_act(struct agent *agent, enum action action)
+{
+	assert(action < ACT_COUNT);
+	effectors[action](agent);
+}

@@ -1,0 +1,201 @@
+/* Effectors of the lock. What is decided is decided; here it is only written, remembered and credited. */
+#include "private.h"
+
+#include "base/log.h"
+#include "base/mutant.h"
+#include "base/strbuf.h"
+#include "core/gates.h"
+#include "io/file.h"
+
+#include <string.h>
+
+void agent_on_lock_send(void *arg, const struct lease_send *send)
+{
+	struct agent *agent = arg;
+	lease_sends_add(&agent->self.sends, send);
+	if (mutant(5) && lease_token_matches(&agent->self.hold.token, &agent->self.sight.record)) {
+		agent->self.hold.start = send->start;
+		agent->self.hold.ttl_ms = send->ttl_ms;
+	}
+}
+
+static void save_token(struct agent *agent)
+{
+	struct err err;
+	char token[96], text[256];
+	struct strbuf b;
+	const struct member *own = agent_own_member(agent);
+	lease_token_to_text(&agent->self.hold.token, token, sizeof(token));
+	strbuf_init(&b, text, sizeof(text));
+	strbuf_addf(&b, "%s\n%s\n", own != NULL ? own->pod_uid : "", token);
+	if (!file_write(agent->lease_path, text, b.len, 0600, &err))
+		log_warning("the lease's token is not kept for a restart: %s", err.text);
+}
+
+/* The record in the view came from a send of ours: it counts from before that send (safety.md rule 3). */
+void agent_credit(struct agent *agent, struct instant now)
+{
+	struct self *self = &agent->self;
+	struct lease_token before = self->hold.token;
+	if (!self->sight.held || !lease_credit(&self->hold, &self->sends, &self->sight.record))
+		return;
+	if (mutant(2))
+		self->hold.start = now;
+	self->lock_failed = false;
+	if (lease_token_matches(&before, &self->sight.record))
+		return;
+	self->won_at = now;
+	self->confirmed = false;
+	self->crash_restart_failed = false;
+	save_token(agent);
+	log_info("the lock is ours, for %lld s", (long long)self->sight.record.ttl_s);
+}
+
+static bool read_token(struct agent *agent, struct lease_token *token)
+{
+	struct err err;
+	char text[256];
+	size_t len;
+	const struct member *own = agent_own_member(agent);
+	if (lease_token_from_text(token, postgres_instance(agent->pg)->token))
+		return true;
+	if (own == NULL || !file_read(agent->lease_path, text, sizeof(text), &len, &err))
+		return false;
+	char *line = strchr(text, '\n');
+	if (line == NULL)
+		return false;
+	*line++ = '\0';
+	line[strcspn(line, "\n")] = '\0';
+	return strcmp(text, own->pod_uid) == 0 && lease_token_from_text(token, line);
+}
+
+/* Once, when both the store and the supervisor have been heard: a lease of an earlier agent of this pod goes on if the record still carries its token. */
+void agent_resume_lease(struct agent *agent)
+{
+	struct self *self = &agent->self;
+	struct lease_token token;
+	if (agent->resumed || !postgres_instance(agent->pg)->attached || agent_own_member(agent) == NULL)
+		return;
+	agent->resumed = true;
+	if (self->hold.token.leader[0] != '\0' || !read_token(agent, &token) || strcmp(token.leader, self->name) != 0)
+		return;
+	if (!self->sight.held || !lease_token_matches(&token, &self->sight.record))
+		return;
+	self->hold = (struct lease_hold){ .token = token, .ttl_ms = self->sight.record.ttl_s * 1000 };
+	self->won_at = loop_now(agent->loop);
+	self->confirmed = false;
+	log_info("the lock is still ours: it goes on after a restart of the agent");
+}
+
+static void lock_done(void *arg, enum dcs_outcome outcome, const char *text)
+{
+	struct agent *agent = arg;
+	agent->self.lock_writing = false;
+	agent->self.lock_failed = outcome != DCS_DONE;
+	if (outcome != DCS_DONE) {
+		agent->counters.lock_write_failures++;
+		log_warning("the lock was not written: %s", text);
+	}
+	agent_wake(agent);
+}
+
+static void fill_position(struct agent *agent, struct dcs_position *position, char *token, size_t size)
+{
+	const struct instance *i = postgres_instance(agent->pg);
+	const struct postgres_details *details = postgres_details(agent->pg);
+	bool began_here = i->tree == PG_TREE_PRIMARY && i->timeline != 0 && i->armed_timeline == i->timeline;
+	if (began_here)
+		lease_token_to_text(&i->armed_token, token, size);
+	*position = (struct dcs_position){ .optime_lsn = instance_lsn(i),
+					   .slots = details->slots,
+					   .retain_slots = "",
+					   .timeline = began_here ? i->timeline : 0,
+					   .timeline_token = began_here ? token : "" };
+}
+
+static void write_lock(struct agent *agent,
+		       void (*call)(struct dcs *, const struct dcs_lock_write *, dcs_done *, void *))
+{
+	char token[96] = "";
+	const struct cluster *cluster = dcs_view(agent->dcs);
+	const struct settings *set = &agent->config.settings;
+	struct dcs_lock_write write = { .ttl_ms = set->ttl_ms,
+					.limit_ms = set->retry_timeout_ms,
+					.token = agent->self.hold.token,
+					.version = cluster->leader.present ? cluster->leader.version : 0,
+					.pod_ip = agent->config.kubernetes.pod_ip };
+	fill_position(agent, &write.position, token, sizeof(token));
+	agent->self.lock_writing = true;
+	agent->self.lock_written = loop_now(agent->loop);
+	agent->counters.lock_writes++;
+	call(agent->dcs, &write, lock_done, agent);
+}
+
+void agent_acquire(struct agent *agent)
+{
+	write_lock(agent, dcs_acquire);
+}
+
+void agent_renew(struct agent *agent)
+{
+	write_lock(agent, dcs_renew);
+}
+
+/* From here on the release may land at any time: nothing of ours may become writable on what was credited before. */
+void agent_release(struct agent *agent)
+{
+	struct situation s = agent_situation(agent);
+	struct self *self = &agent->self;
+	enum give_up why = give_up_decide(&s);
+	assert(may_release(&s));
+	log_info("the lock is released: %s", give_up_text(why));
+	if (why == GIVE_UP_NOT_WRITABLE || why == GIVE_UP_START_TIMEOUT || why == GIVE_UP_NO_DATA)
+		self->aside_until = instant_after_ms(s.now, s.settings->ttl_ms);
+	write_lock(agent, dcs_release);
+	self->sends = (struct lease_sends){ .next = 0 };
+	self->hold.start = (struct instant){ 0, 0 };
+	self->confirmed = false;
+}
+
+void agent_cap_deadline(struct agent *agent)
+{
+	lease_cap(&agent->self.hold, agent->config.settings.ttl_ms, loop_now(agent->loop));
+}
+
+void agent_set_deadline(struct agent *agent)
+{
+	const struct lease_hold *hold = &agent->self.hold;
+	postgres_set_deadline(agent->pg, lease_deadline(hold), &hold->token, instant_is_set(hold->start));
+}
+
+void agent_forget_lease(struct agent *agent)
+{
+	struct err err;
+	struct self *self = &agent->self;
+	log_warning("the lock is not ours any more");
+	self->hold = (struct lease_hold){ .ttl_ms = 0 };
+	self->confirmed = false;
+	if (!file_remove(agent->lease_path, &err))
+		log_warning("the lease's token could not be removed: %s", err.text);
+	agent_wake(agent);
+}
+
+static void refresh_done(void *arg, enum dcs_outcome outcome, const char *text)
+{
+	struct agent *agent = arg;
+	struct self *self = &agent->self;
+	self->refreshing = false;
+	bool same = memcmp(&agent->refreshed, &self->hold.token, sizeof(agent->refreshed)) == 0;
+	if (outcome == DCS_DONE && same)
+		self->confirmed = true;
+	else if (outcome != DCS_DONE)
+		log_warning("the cluster could not be read again: %s", text);
+	agent_wake(agent);
+}
+
+void agent_refresh(struct agent *agent)
+{
+	agent->self.refreshing = true;
+	agent->refreshed = agent->self.hold.token;
+	dcs_refresh(agent->dcs, agent->config.settings.retry_timeout_ms, refresh_done, agent);
+}

@@ -1,0 +1,93 @@
+/* What the files of the agent share. */
+#ifndef HOWDAH_AGENT_PRIVATE_H
+#define HOWDAH_AGENT_PRIVATE_H
+
+#include "agent/agent.h"
+#include "dcs/dcs.h"
+#include "io/http_client.h"
+#include "io/http_server.h"
+#include "postgres/postgres.h"
+#include "rest/rest.h"
+
+enum { STATUS_SIZE = 4096, SLOTS_TEXT_SIZE = 2304 };
+
+struct peer_call { /* one question to one member */
+	struct agent *agent;
+	struct http_call *call; /* NULL: none is on its way */
+	char name[NAME_SIZE];
+	struct instant sent;
+};
+
+struct agent {
+	struct loop *loop;
+	struct config config;
+	char config_path[URL_SIZE];
+	char pod_uid[UID_SIZE];
+	char lease_path[URL_SIZE + 16];
+	struct http_client *http;
+	struct dcs *dcs;
+	struct postgres *pg;
+	struct http_server *rest;
+	struct loop_timer *timer;
+	struct self self;
+	struct plan plan;
+	struct instant turned;        /* the last turn */
+	struct lease_token refreshed; /* the token for which a consistent read is on its way */
+	bool resumed;                 /* the kept token was looked at */
+	struct wall dcs_seen;
+	struct peer_call calls[MEMBERS_MAX];
+	int calls_open;
+	char status[STATUS_SIZE];    /* what our pod should say */
+	char essential[STATUS_SIZE]; /* the same without positions: a change is written at once */
+	char essential_written[STATUS_SIZE];
+	struct instant published;
+	char slots[SLOTS_TEXT_SIZE]; /* member slots that the server was told to have */
+	struct recorder *recorder;   /* NULL: none */
+	struct rest_counters counters;
+};
+
+struct situation agent_situation(const struct agent *agent);
+void agent_wake(struct agent *agent); /* something changed: turn soon */
+
+/* sense.c: everything that a turn looks at, into agent->self */
+void agent_sense(struct agent *agent, struct instant now);
+const struct member *agent_own_member(const struct agent *agent);
+
+/* effects.c */
+void agent_act(struct agent *agent, enum action action);
+
+/* lock.c: effectors of the lock */
+void agent_acquire(struct agent *agent);
+void agent_renew(struct agent *agent);
+void agent_release(struct agent *agent);
+void agent_cap_deadline(struct agent *agent);
+void agent_set_deadline(struct agent *agent);
+void agent_forget_lease(struct agent *agent);
+void agent_refresh(struct agent *agent);
+void agent_on_lock_send(void *arg, const struct lease_send *send);
+void agent_credit(struct agent *agent, struct instant now);
+void agent_resume_lease(struct agent *agent);
+
+/* peers.c */
+void agent_ask_peers(struct agent *agent);
+void agent_cancel_peers(struct agent *agent);
+
+/* publish.c: own pod, labels of others, history */
+void agent_build_status(struct agent *agent);
+void agent_publish(struct agent *agent);
+void agent_take_labels_off(struct agent *agent);
+void agent_write_history(struct agent *agent);
+void agent_sync_slots(struct agent *agent);
+void agent_member_slots(const struct agent *agent, char *text,
+			size_t size); /* slot names of the other members, one a line */
+
+/* rest.c */
+struct http_server *agent_start_rest(struct agent *agent, struct err *err);
+
+/* recorder.c */
+struct recorder *recorder_open(const char *run_dir, struct err *err);
+void recorder_close(struct recorder *recorder); /* takes NULL */
+void recorder_turn(struct recorder *recorder, const struct situation *s, const struct plan *plan,
+		   struct wall wall); /* takes NULL */
+
+#endif

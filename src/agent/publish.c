@@ -1,0 +1,239 @@
+/* What this member says about itself and, as leader, about the cluster: own pod, labels of others, history, slots. */
+#include "private.h"
+
+#include "base/log.h"
+#include "base/strbuf.h"
+#include "codec/status.h"
+#include "codec/units.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* The contract's level, which peers parse and act on; our own is howdah_version (pod.md 3). */
+#define CONTRACT_VERSION "4.1.4"
+
+static void add_url(struct json *status, const char *key, const char *scheme, const struct config_address *at,
+		    const char *path)
+{
+	char url[URL_SIZE];
+	struct strbuf b;
+	bool v6 = strchr(at->host, ':') != NULL;
+	strbuf_init(&b, url, sizeof(url));
+	strbuf_addf(&b, "%s://%s%s%s:%d/%s", scheme, v6 ? "[" : "", at->host, v6 ? "]" : "", at->port, path);
+	json_set_text(status, key, url);
+}
+
+static void add_tags(struct json *status, const struct config *config)
+{
+	if (config->tags != NULL && json_count(config->tags) > 0)
+		json_set(status, "tags", json_copy(config->tags));
+}
+
+static void add_positions(struct json *status, const struct instance *i)
+{
+	bool up = i->tree == PG_TREE_STANDBY || i->tree == PG_TREE_PRIMARY || i->tree == PG_TREE_PROMOTING;
+	if (!up || !instant_is_set(i->probed))
+		return;
+	json_set_i64(status, "xlog_location", (int64_t)instance_lsn(i));
+	if (i->in_recovery && i->replay_lsn != 0)
+		json_set_i64(status, "replay_lsn", (int64_t)i->replay_lsn);
+	if (i->in_recovery && i->receive_lsn != 0)
+		json_set_i64(status, "receive_lsn", (int64_t)i->receive_lsn);
+}
+
+static bool checkpoint_is_pending(const struct instance *i)
+{
+	return i->tree == PG_TREE_PRIMARY && i->timeline != 0 && i->control_timeline != i->timeline;
+}
+
+static struct json *build_status(const struct agent *agent, const struct situation *s, bool positions)
+{
+	const struct config *c = &agent->config;
+	const struct postgres_details *d = postgres_details(agent->pg);
+	struct json *status = json_new_object();
+	add_url(status, "conn_url", "postgres", &c->pg_connect, c->database);
+	add_url(status, "api_url", c->rest_certfile[0] != '\0' ? "https" : "http", &c->rest_connect, "patroni");
+	json_set_text(status, "state", member_state_text(state_to_publish(s)));
+	json_set_text(status, "role", member_role_text(role_to_publish(s)));
+	json_set_text(status, "version", CONTRACT_VERSION);
+	if (lock_is_mine(s) && checkpoint_is_pending(s->instance))
+		json_set_bool(status, "checkpoint_after_promote", false);
+	add_tags(status, c);
+	if (d->pending_restart)
+		json_set_bool(status, "pending_restart", true);
+	if (positions)
+		add_positions(status, s->instance);
+	if (d->replication_state[0] != '\0' && s->instance->tree == PG_TREE_STANDBY)
+		json_set_text(status, "replication_state", d->replication_state);
+	if (s->instance->timeline != 0 && s->instance->tree != PG_TREE_DOWN)
+		json_set_i64(status, "timeline", s->instance->timeline);
+	if (s->settings->paused)
+		json_set_bool(status, "pause", true);
+	json_set_text(status, "howdah_version", HOWDAH_VERSION);
+	return status;
+}
+
+static void print_into(char *text, size_t size, struct json *status)
+{
+	struct strbuf b;
+	strbuf_init(&b, text, size);
+	json_print(status, JSON_COMPACT, &b);
+	if (!strbuf_ok(&b))
+		log_warning("the status is longer than %zu bytes and is cut", size);
+	json_free(status);
+}
+
+/* The route: from the moment the lock is confirmed on, before promotion ends (safety.md S18). Nobody is sent to a bootstrap. */
+static int wanted_label(const struct situation *s)
+{
+	bool up = s->instance->tree == PG_TREE_PRIMARY;
+	if (leads_now(s) && (s->self->confirmed || up) && !s->instance->bootstrap_attempt)
+		return LABEL_LEADER;
+	bool replica = state_to_publish(s) == STATE_RUNNING && s->instance->tree == PG_TREE_STANDBY;
+	return replica ? LABEL_REPLICA : LABEL_NONE;
+}
+
+void agent_build_status(struct agent *agent)
+{
+	struct situation s = agent_situation(agent);
+	struct json *essential = build_status(agent, &s, false);
+	json_set_i64(essential, "label", wanted_label(&s));
+	print_into(agent->status, sizeof(agent->status), build_status(agent, &s, true));
+	print_into(agent->essential, sizeof(agent->essential), essential);
+}
+
+static void publish_done(void *arg, enum dcs_outcome outcome, const char *text)
+{
+	struct agent *agent = arg;
+	agent->self.publishing = false;
+	if (outcome != DCS_DONE) {
+		agent->essential_written[0] = '\0';
+		log_debug("our pod was not written: %s", text);
+	}
+	agent_wake(agent);
+}
+
+void agent_publish(struct agent *agent)
+{
+	struct situation s = agent_situation(agent);
+	enum member_state state = state_to_publish(&s);
+	struct dcs_member_write write = { .status = agent->status,
+					  .label = (typeof(write.label))wanted_label(&s),
+					  .bootstrapping = state == STATE_INITDB || state == STATE_CREATING_REPLICA };
+	agent->self.publishing = true;
+	agent->published = s.now;
+	text_copy(agent->essential_written, sizeof(agent->essential_written), agent->essential);
+	dcs_write_member(agent->dcs, &write, publish_done, agent);
+}
+
+static void label_done(void *arg, enum dcs_outcome outcome UNUSED, const char *text UNUSED)
+{
+	agent_wake(arg);
+}
+
+void agent_take_labels_off(struct agent *agent)
+{
+	const struct cluster *cluster = dcs_view(agent->dcs);
+	for (int i = 0; i < cluster->member_count; i++) {
+		const struct member *m = &cluster->members[i];
+		if (strcmp(m->name, agent->self.name) != 0 &&
+		    strcmp(m->role_label, agent->config.kubernetes.leader_value) == 0)
+			dcs_take_label_off(agent->dcs, m->name, label_done, agent);
+	}
+}
+
+static void history_done(void *arg, enum dcs_outcome outcome, const char *text)
+{
+	struct agent *agent = arg;
+	agent->self.store_writing = false;
+	if (outcome != DCS_DONE && outcome != DCS_CONFLICT)
+		log_warning("the history was not written: %s", text);
+	agent_wake(agent);
+}
+
+/* The file's lines, with time and name of the present leader for the last one and what the store knows for older ones (contract 5.18). */
+static void enrich(struct history *mine, const struct history *stored, const char *name, struct wall now)
+{
+	for (int i = 0; i < mine->count; i++)
+		for (int k = 0; k < stored->count; k++)
+			if (mine->entries[i].timeline == stored->entries[k].timeline &&
+			    mine->entries[i].end_lsn == stored->entries[k].end_lsn)
+				mine->entries[i] = stored->entries[k];
+	if (mine->count == 0)
+		return;
+	struct history_entry *last = &mine->entries[mine->count - 1];
+	if (last->when[0] == '\0')
+		wall_to_iso(now.us, last->when, sizeof(last->when));
+	if (last->leader[0] == '\0')
+		text_copy(last->leader, sizeof(last->leader), name);
+}
+
+/* Which lease each timeline began with; an older agent's keys stay. */
+static char *beginnings_with_ours(const struct agent *agent, const struct instance *i)
+{
+	struct err err;
+	char key[16], token[96];
+	struct strbuf b;
+	const char *old = dcs_beginnings_text(agent->dcs);
+	AUTO(json) struct json *map = json_parse(old, strlen(old), &err);
+	if (!json_is_object(map)) {
+		json_free(map);
+		map = json_new_object();
+	}
+	strbuf_init(&b, key, sizeof(key));
+	strbuf_addf(&b, "%u", i->timeline);
+	lease_token_to_text(&i->armed_token, token, sizeof(token));
+	if (i->armed_timeline == i->timeline)
+		json_set_text(map, key, token);
+	while (json_count(map) > HISTORY_MAX)
+		json_remove(map, json_key(json_first(map)));
+	return json_print_text(map, JSON_COMPACT);
+}
+
+void agent_write_history(struct agent *agent)
+{
+	const struct instance *i = postgres_instance(agent->pg);
+	struct history *history = malloc(sizeof(*history));
+	AUTO(text) char *text = malloc(65536);
+	AUTO(text) char *beginnings = beginnings_with_ours(agent, i);
+	if (history == NULL || text == NULL)
+		abort();
+	*history = i->history;
+	if (i->timeline == 1)
+		history->count = 0;
+	enrich(history, &dcs_view(agent->dcs)->history, agent->self.name, loop_wall(agent->loop));
+	struct strbuf b;
+	strbuf_init(&b, text, 65536);
+	history_print_json(history, agent->config.settings.max_timelines_history, &b);
+	free(history);
+	agent->self.store_writing = true;
+	dcs_write_history(agent->dcs, text, beginnings, history_done, agent);
+}
+
+void agent_member_slots(const struct agent *agent, char *text, size_t size)
+{
+	struct strbuf b;
+	char slot[NAME_SIZE];
+	const struct cluster *cluster = dcs_view(agent->dcs);
+	strbuf_init(&b, text, size);
+	for (int i = 0; i < cluster->member_count; i++) {
+		const struct member *m = &cluster->members[i];
+		if (strcmp(m->name, agent->self.name) == 0 || m->nostream || m->deleting)
+			continue;
+		slot_name_from_member(m->name, slot, sizeof(slot));
+		strbuf_addf(&b, "%s\n", slot);
+	}
+}
+
+void agent_sync_slots(struct agent *agent)
+{
+	char slots[MEMBERS_MAX][NAME_SIZE];
+	int count = 0;
+	agent_member_slots(agent, agent->slots, sizeof(agent->slots));
+	for (const char *p = agent->slots; *p != '\0' && count < MEMBERS_MAX; p += strcspn(p, "\n") + 1) {
+		size_t len = strcspn(p, "\n");
+		memcpy(slots[count], p, len);
+		slots[count++][len] = '\0';
+	}
+	postgres_sync_slots(agent->pg, (const char(*)[NAME_SIZE])slots, count);
+}

@@ -1,0 +1,78 @@
+/* Everything that a turn looks at and that no layer below knows by itself. */
+#include "private.h"
+
+#include "base/strbuf.h"
+
+#include <string.h>
+
+const struct member *agent_own_member(const struct agent *agent)
+{
+	return cluster_member(dcs_view(agent->dcs), agent->self.name);
+}
+
+static bool other_pod_has_leader_label(const struct agent *agent, const struct cluster *cluster)
+{
+	for (int i = 0; i < cluster->member_count; i++) {
+		const struct member *m = &cluster->members[i];
+		if (strcmp(m->name, agent->self.name) != 0 && m->role_label[0] != '\0' &&
+		    strcmp(m->role_label, agent->config.kubernetes.leader_value) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* With which lease the store says that the timeline began on which we were armed last. */
+static void look_up_beginning(struct agent *agent, uint32_t timeline)
+{
+	struct err err;
+	char key[16];
+	struct strbuf b;
+	agent->self.beginning[0] = '\0';
+	if (timeline == 0)
+		return;
+	const char *text = dcs_beginnings_text(agent->dcs);
+	AUTO(json) struct json *map = json_parse(text, strlen(text), &err);
+	strbuf_init(&b, key, sizeof(key));
+	strbuf_addf(&b, "%u", timeline);
+	const char *token = json_get_text(map, key);
+	if (token != NULL)
+		text_copy(agent->self.beginning, sizeof(agent->self.beginning), token);
+}
+
+static void sense_publication(struct agent *agent, struct instant now)
+{
+	struct self *self = &agent->self;
+	const struct member *own = agent_own_member(agent);
+	self->publish_due = false;
+	if (own == NULL)
+		return;
+	agent_build_status(agent);
+	const char *written = dcs_member_status_text(agent->dcs, self->name);
+	bool urgent = strcmp(agent->essential, agent->essential_written) != 0;
+	bool differs = strcmp(agent->status, written) != 0;
+	bool rested = !instant_is_set(agent->published) ||
+		      elapsed_most_ms(agent->published, now) >= agent->config.settings.loop_wait_ms;
+	self->publish_due = urgent || (differs && rested);
+}
+
+void agent_sense(struct agent *agent, struct instant now)
+{
+	struct self *self = &agent->self;
+	const struct cluster *cluster = dcs_view(agent->dcs);
+	const struct instance *instance = postgres_instance(agent->pg);
+	if (cluster->loaded) {
+		lease_look(&self->sight, &cluster->leader, agent->config.settings.ttl_ms / 1000, now);
+		agent_credit(agent, now);
+		agent_resume_lease(agent);
+	}
+	self->initialize_is_ours = dcs_initialize_is_ours(agent->dcs);
+	self->lock_writing = dcs_lock_busy(agent->dcs);
+	self->foreign_label = other_pod_has_leader_label(agent, cluster);
+	look_up_beginning(agent, instance->armed_timeline);
+	sense_publication(agent, now);
+	char slots[SLOTS_TEXT_SIZE];
+	agent_member_slots(agent, slots, sizeof(slots));
+	self->slots_due = agent->config.settings.use_slots && strcmp(slots, agent->slots) != 0;
+	if (instance->tree != PG_TREE_PRIMARY)
+		agent->slots[0] = '\0';
+}

@@ -1,0 +1,99 @@
+/* What a snapshot says, without any reading. */
+#include "snapshot.h"
+
+#include "codec/members.h"
+#include "codec/status.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct snapshot *snapshot_create(void)
+{
+	struct snapshot *snapshot = calloc(1, sizeof(*snapshot));
+	if (snapshot == NULL)
+		abort();
+	return snapshot;
+}
+
+void snapshot_destroy(struct snapshot *snapshot)
+{
+	if (snapshot == NULL)
+		return;
+	free(snapshot->config_text);
+	free(snapshot->history_text);
+	for (int i = 0; i < MEMBERS_MAX; i++) {
+		free(snapshot->status_texts[i]);
+		json_free(snapshot->answers[i]);
+	}
+	free(snapshot);
+}
+
+const char *snapshot_leader(const struct snapshot *snapshot)
+{
+	const struct lease_object *leader = &snapshot->cluster.leader;
+	return leader->present && leader->readable ? leader->record.leader : "";
+}
+
+static struct json *parsed_object(const char *text)
+{
+	struct err err;
+	struct json *root = text_is_empty(text) ? NULL : json_parse(text, strlen(text), &err);
+	if (root == NULL || json_is_object(root))
+		return root;
+	json_free(root);
+	return NULL;
+}
+
+struct json *snapshot_config(const struct snapshot *snapshot)
+{
+	return parsed_object(snapshot->config_text);
+}
+
+static void freshen(struct member *member, const struct json *answer)
+{
+	struct peer_answer parsed = { .silent = false };
+	AUTO(text) char *text = json_print_text(answer, JSON_COMPACT);
+	if (!peer_answer_parse(&parsed, text, strlen(text)))
+		return;
+	const char *stream = json_get_text(answer, "replication_state");
+	member_freshen(member, &parsed);
+	member->pending_restart = json_true(json_get(answer, "pending_restart"));
+	text_copy(member->replication_state, sizeof(member->replication_state), stream == NULL ? "" : stream);
+}
+
+void snapshot_members(const struct snapshot *snapshot, struct member members[static MEMBERS_MAX])
+{
+	for (int i = 0; i < snapshot->cluster.member_count; i++) {
+		members[i] = snapshot->cluster.members[i];
+		if (snapshot->answers[i] != NULL)
+			freshen(&members[i], snapshot->answers[i]);
+	}
+}
+
+static const char *status_text(const void *arg, const char *name)
+{
+	const struct snapshot *snapshot = arg;
+	for (int i = 0; i < snapshot->cluster.member_count; i++)
+		if (strcmp(snapshot->cluster.members[i].name, name) == 0)
+			return snapshot->status_texts[i];
+	return NULL;
+}
+
+struct json *snapshot_document(const struct snapshot *snapshot)
+{
+	struct member members[MEMBERS_MAX];
+	AUTO(json) struct json *config = snapshot_config(snapshot);
+	snapshot_members(snapshot, members);
+	struct members_params params = {
+		.members = members,
+		.count = snapshot->cluster.member_count,
+		.status_text = status_text,
+		.arg = snapshot,
+		.leader = snapshot_leader(snapshot),
+		.standby_cluster = config_is_standby_cluster(config),
+		.paused = json_true(json_get(config, "pause")),
+		.optime_lsn = snapshot->cluster.optime_lsn,
+		.scope = snapshot->scope,
+	};
+	return members_document(&params);
+}

@@ -1,0 +1,85 @@
+/* Where data comes from while there is none: a new cluster, or a clone of the leader (contract 5.6). */
+#include "facts.h"
+#include "tables.h"
+
+#include <string.h>
+
+enum bootstrap_fact {
+	FACT_B_READY, /* there is nothing here, nothing is being done, and the supervisor answers */
+	FACT_B_LEAVING,
+	FACT_B_PATIENCE, /* the last attempt failed a moment ago */
+	FACT_B_OURS,     /* we claimed the initialization */
+	FACT_B_FAILED,   /* and our initdb failed */
+	FACT_B_WRITING,  /* a write of it is on its way */
+	FACT_B_LEADER,   /* somebody leads an initialized cluster and can be cloned from */
+	FACT_B_TAKEN,    /* somebody holds the lock */
+	FACT_B_FRESH,    /* the API answers */
+	FACT_B_ABSENT,   /* nobody has claimed the initialization */
+	FACT_B_ALLOWED,  /* the configuration has a bootstrap section, and this member may lead */
+	FACT_B_COUNT
+};
+#define B(name) (1u << FACT_B_##name)
+
+static const char *const names[] = {
+	[FACT_B_READY] = "there is no data, and the volume is ours",
+	[FACT_B_LEAVING] = "the container is asked to end",
+	[FACT_B_PATIENCE] = "the last attempt failed a moment ago",
+	[FACT_B_OURS] = "we claimed the initialization",
+	[FACT_B_FAILED] = "our initdb failed",
+	[FACT_B_WRITING] = "a write of the initialization is on its way",
+	[FACT_B_LEADER] = "there is a leader to clone from",
+	[FACT_B_TAKEN] = "somebody holds the lock",
+	[FACT_B_FRESH] = "the API answers",
+	[FACT_B_ABSENT] = "nobody has claimed the initialization",
+	[FACT_B_ALLOWED] = "this member may begin a cluster",
+};
+static_assert(ARRAY_SIZE(names) == FACT_B_COUNT, "every fact has a name");
+
+static const struct rule rules[] = {
+	{ "not-now", "there is data, or something is being done", 0, B(READY), { ACT_NONE } },
+	{ "leaving", "the container is asked to end", B(LEAVING), B(OURS), { ACT_NONE } },
+	{ "writing", "a write of the initialization is on its way", B(WRITING), 0, { ACT_NONE } },
+	{ "leaving-cancel",
+	  "the container is asked to end: the initialization is given back",
+	  B(LEAVING),
+	  0,
+	  { ACT_INITIALIZE_CANCEL } },
+	{ "failed",
+	  "our initdb failed: the initialization is given back",
+	  B(OURS) | B(FAILED) | B(PATIENCE),
+	  0,
+	  { ACT_INITIALIZE_CANCEL } },
+	{ "patience", "the last attempt failed a moment ago", B(PATIENCE), 0, { ACT_NONE } },
+	{ "initdb", "the initialization is ours", B(OURS), 0, { ACT_INITDB } },
+	{ "clone", "there is a leader to clone from", B(LEADER), 0, { ACT_CLONE } },
+	{ "blind", "the API does not answer", 0, B(FRESH), { ACT_NONE } },
+	{ "wait-for-leader", "somebody holds the lock: its cluster is waited for", B(TAKEN), 0, { ACT_NONE } },
+	{ "claim", "nobody has begun the cluster", B(ABSENT) | B(ALLOWED), 0, { ACT_INITIALIZE_BEGIN } },
+	{ "wait", "a leader is waited for", 0, 0, { ACT_NONE } },
+};
+
+static bool possible(uint32_t f)
+{
+	return !((f & B(OURS)) && (f & (B(ABSENT) | B(LEADER))));
+}
+
+const struct table bootstrap_table = { "bootstrap", names, FACT_B_COUNT, rules, ARRAY_SIZE(rules), possible };
+
+uint32_t bootstrap_facts(const struct situation *s)
+{
+	const struct instance *i = s->instance;
+	const struct cluster *c = s->cluster;
+	bool ready = i->attached && i->volume_locked && i->data == DATA_EMPTY && i->job == PG_JOB_NONE &&
+		     i->tree == PG_TREE_DOWN;
+	bool patience =
+		i->failures > 0 && within_ms(i->failed_at, i->failures > 5 ? 30000 : 1000 << (i->failures - 1), s->now);
+	bool leader = leader_to_follow(s) != NULL && c->initialize == INITIALIZE_DONE;
+	bool allowed = s->settings->can_bootstrap && !s->settings->nofailover && s->settings->failover_priority > 0;
+	bool ours = s->self->initialize_is_ours;
+	return when(ready, B(READY)) | when(i->term_pending, B(LEAVING)) | when(patience, B(PATIENCE)) |
+	       when(ours, B(OURS)) | when(i->failed_job == PG_JOB_INITDB, B(FAILED)) |
+	       when(s->self->store_writing, B(WRITING)) | when(leader && !ours, B(LEADER)) |
+	       when(lease_is_taken(&s->self->sight, &s->self->hold.token, s->now), B(TAKEN)) |
+	       when(view_is_fresh(s), B(FRESH)) | when(c->initialize == INITIALIZE_ABSENT, B(ABSENT)) |
+	       when(allowed, B(ALLOWED));
+}

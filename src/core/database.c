@@ -1,0 +1,235 @@
+/* What PostgreSQL should be doing, given who leads. */
+#include "core/gates.h"
+#include "facts.h"
+#include "tables.h"
+
+#include <string.h>
+
+enum database_fact {
+	FACT_D_READY, /* the supervisor answers and the volume is ours */
+	FACT_D_JOB,   /* something is being done to it */
+	FACT_D_DOWN,
+	FACT_D_STANDBY,
+	FACT_D_PRIMARY,
+	FACT_D_LEAVING,   /* the container is asked to end */
+	FACT_D_FOREIGN,   /* the data is another cluster's */
+	FACT_D_ROLES,     /* the new cluster's roles are made */
+	FACT_D_MARKED,    /* a change of the directory, or a bootstrap that is not ours any more, was left half done */
+	FACT_D_WHOLE,     /* a data directory with a system identifier */
+	FACT_D_BOOTSTRAP, /* our own bootstrap is not finished */
+	FACT_D_LEASE,     /* the lock is ours */
+	FACT_D_GATE,      /* it may become writable */
+	FACT_D_RESTART,   /* it was a primary and may be again, as it is */
+	FACT_D_LEADER,    /* somebody else leads and is known */
+	FACT_D_FOLLOWING, /* it is set to stream from that one, or from nobody where nobody leads */
+	FACT_D_DIVERGED,  /* it has what the cluster's history does not */
+	FACT_D_UNSURE,    /* whether it has cannot be told yet */
+	FACT_D_CLONE,     /* the settings allow to clone it anew */
+	FACT_D_PATIENCE,  /* the last attempt failed a moment ago */
+	FACT_D_COUNT
+};
+#define D(name) (1u << FACT_D_##name)
+
+static const char *const names[] = {
+	[FACT_D_READY] = "the supervisor answers and the volume is ours",
+	[FACT_D_JOB] = "something is being done to PostgreSQL",
+	[FACT_D_DOWN] = "PostgreSQL is down",
+	[FACT_D_STANDBY] = "PostgreSQL runs as a standby",
+	[FACT_D_PRIMARY] = "PostgreSQL runs as a primary",
+	[FACT_D_LEAVING] = "the container is asked to end",
+	[FACT_D_FOREIGN] = "the data belongs to another cluster",
+	[FACT_D_ROLES] = "the new cluster's roles are made",
+	[FACT_D_MARKED] = "a change of the data directory was left half done",
+	[FACT_D_WHOLE] = "there is a data directory",
+	[FACT_D_BOOTSTRAP] = "our bootstrap is not finished",
+	[FACT_D_LEASE] = "the lock is ours",
+	[FACT_D_GATE] = "PostgreSQL may become writable",
+	[FACT_D_RESTART] = "it was the primary and may start as it is",
+	[FACT_D_LEADER] = "another member leads",
+	[FACT_D_FOLLOWING] = "it follows whom it should",
+	[FACT_D_DIVERGED] = "it has diverged from the leader's history",
+	[FACT_D_UNSURE] = "the leader has not said yet where its timeline began",
+	[FACT_D_CLONE] = "the settings allow a new clone",
+	[FACT_D_PATIENCE] = "the last attempt failed a moment ago",
+};
+static_assert(ARRAY_SIZE(names) == FACT_D_COUNT, "every fact has a name");
+static_assert(FACT_D_COUNT <= FACTS_MAX, "small enough to enumerate");
+
+static const struct rule rules[] = {
+	{ "leaving-busy",
+	  "the container is asked to end: what can be cancelled is",
+	  D(READY) | D(JOB) | D(LEAVING),
+	  D(STANDBY) | D(PRIMARY),
+	  { ACT_CANCEL_JOB } },
+	{ "busy", "something is being done to PostgreSQL", D(JOB), 0, { ACT_NONE } },
+	{ "no-supervisor", "the supervisor does not answer, or another one has the volume", 0, D(READY), { ACT_NONE } },
+	{ "leaving-stop",
+	  "the container is asked to end: PostgreSQL is stopped",
+	  D(LEAVING) | D(STANDBY),
+	  0,
+	  { ACT_STOP } },
+	{ "leaving-stop-primary",
+	  "the container is asked to end: PostgreSQL is stopped",
+	  D(LEAVING) | D(PRIMARY),
+	  0,
+	  { ACT_STOP } },
+	{ "leaving-lock",
+	  "the container is asked to end: the lock goes first",
+	  D(LEAVING) | D(DOWN) | D(LEASE),
+	  0,
+	  { ACT_NONE } },
+	{ "leaving", "the container may end", D(LEAVING) | D(DOWN), 0, { ACT_TERM_GO } },
+	{ "foreign-standby",
+	  "the data belongs to another cluster: PostgreSQL is stopped",
+	  D(FOREIGN) | D(STANDBY),
+	  0,
+	  { ACT_STOP } },
+	{ "foreign-primary",
+	  "the data belongs to another cluster: PostgreSQL is stopped",
+	  D(FOREIGN) | D(PRIMARY),
+	  0,
+	  { ACT_STOP } },
+	{ "foreign", "the data belongs to another cluster: nothing is changed", D(FOREIGN), 0, { ACT_NONE } },
+	{ "make-roles",
+	  "the new cluster's roles are made",
+	  D(PRIMARY) | D(BOOTSTRAP),
+	  D(PATIENCE) | D(ROLES),
+	  { ACT_POST_BOOTSTRAP } },
+	{ "primary", "PostgreSQL runs as a primary", D(PRIMARY), 0, { ACT_NONE } },
+	{ "promote",
+	  "the lock is ours: the standby becomes the primary",
+	  D(STANDBY) | D(LEASE) | D(GATE),
+	  D(PATIENCE),
+	  { ACT_PROMOTE } },
+	{ "promote-soon",
+	  "the lock is ours, and not everything that promotion needs is there yet",
+	  D(STANDBY) | D(LEASE),
+	  0,
+	  { ACT_NONE } },
+	{ "diverged-stop",
+	  "it has diverged: it is stopped to be cloned anew",
+	  D(STANDBY) | D(DIVERGED) | D(LEADER) | D(CLONE),
+	  0,
+	  { ACT_STOP } },
+	{ "diverged-stays",
+	  "it has diverged and may not be cloned anew by itself",
+	  D(STANDBY) | D(DIVERGED),
+	  0,
+	  { ACT_NONE } },
+	{ "unsure-standby",
+	  "it does not stream before the leader has said where its timeline began",
+	  D(STANDBY) | D(UNSURE),
+	  0,
+	  { ACT_NONE } },
+	{ "follow",
+	  "another member leads",
+	  D(STANDBY) | D(LEADER) | D(WHOLE),
+	  D(FOLLOWING) | D(PATIENCE),
+	  { ACT_FOLLOW } },
+	{ "standby", "it follows the leader, or waits for one", D(STANDBY), 0, { ACT_NONE } },
+	{ "moving", "PostgreSQL is on its way up or down", 0, D(DOWN), { ACT_NONE } },
+	{ "patience", "the last attempt failed a moment ago", D(PATIENCE), 0, { ACT_NONE } },
+	{ "half-done",
+	  "a change of the data directory was left half done: it is moved out of the way",
+	  D(MARKED),
+	  0,
+	  { ACT_MOVE_ASIDE } },
+	{ "no-database", "there is no database in the data directory", 0, D(WHOLE), { ACT_NONE } },
+	{ "begin",
+	  "the new cluster's first primary is started",
+	  D(BOOTSTRAP) | D(LEASE) | D(GATE),
+	  0,
+	  { ACT_START_PRIMARY } },
+	{ "begin-soon", "the new cluster waits for its lock", D(BOOTSTRAP), 0, { ACT_NONE } },
+	{ "restart",
+	  "the primary is started again in place",
+	  D(LEASE) | D(GATE) | D(RESTART),
+	  0,
+	  { ACT_START_PRIMARY } },
+	{ "restart-soon", "the primary will be started again in place", D(LEASE) | D(RESTART), 0, { ACT_NONE } },
+	{ "diverged-aside",
+	  "it has diverged: it is moved aside and cloned anew",
+	  D(DIVERGED) | D(LEADER) | D(CLONE),
+	  0,
+	  { ACT_MOVE_ASIDE } },
+	{ "diverged", "it has diverged and may not be cloned anew by itself", D(DIVERGED), 0, { ACT_NONE } },
+	{ "unsure",
+	  "it is not started before the leader has said where its timeline began",
+	  D(UNSURE),
+	  0,
+	  { ACT_NONE } },
+	{ "start", "PostgreSQL is started as a standby", 0, 0, { ACT_START_STANDBY } },
+};
+
+static bool at_most_one(uint32_t facts, uint32_t of)
+{
+	return ((facts & of) & ((facts & of) - 1)) == 0;
+}
+
+static bool possible(uint32_t f)
+{
+	if (!at_most_one(f, D(DOWN) | D(STANDBY) | D(PRIMARY)) || !at_most_one(f, D(MARKED) | D(WHOLE)))
+		return false;
+	if (!at_most_one(f, D(DIVERGED) | D(UNSURE)) || !at_most_one(f, D(LEASE) | D(LEADER)))
+		return false;
+	if ((f & D(GATE)) && (!(f & D(LEASE)) || !(f & D(READY)) || !(f & D(WHOLE)) || (f & (D(FOREIGN) | D(LEAVING)))))
+		return false;
+	return !((f & (D(BOOTSTRAP) | D(FOREIGN))) && !(f & D(WHOLE)));
+}
+
+const struct table database_table = { "database", names, FACT_D_COUNT, rules, ARRAY_SIZE(rules), possible };
+
+/* 1, 2, 4 ... seconds after a failure, at most half a minute. */
+static bool is_patient(const struct situation *s)
+{
+	int n = s->instance->failures;
+	if (n <= 0 || !instant_is_set(s->instance->failed_at))
+		return false;
+	int64_t wait_ms = n > 5 ? 30000 : 1000 << (n - 1);
+	return elapsed_most_ms(s->instance->failed_at, s->now) < wait_ms;
+}
+
+/* Nobody's any more: the store knows another initializer, or a finished cluster with other data. */
+static bool bootstrap_is_stale(const struct situation *s)
+{
+	return s->instance->bootstrap_attempt && s->cluster->loaded && !s->self->initialize_is_ours &&
+	       (s->cluster->initialize != INITIALIZE_DONE || is_foreign(s));
+}
+
+/* Contract 5.7 row 2: a primary that crashed under our lock goes on where it was, on its timeline. */
+static bool may_restart_in_place(const struct situation *s)
+{
+	const struct instance *i = s->instance;
+	return i->was_primary && !i->has_standby_signal && i->armed_timeline != 0 && !s->self->crash_restart_failed &&
+	       s->settings->primary_start_timeout_ms > 0;
+}
+
+static bool follows_rightly(const struct situation *s)
+{
+	const struct member *leader = leader_to_follow(s);
+	if (leader == NULL)
+		return true;
+	return strcmp(s->instance->upstream, leader->name) == 0 && s->instance->upstream_port == leader->conn_port &&
+	       strcmp(s->instance->upstream_host, leader->conn_host) == 0;
+}
+
+uint32_t database_facts(const struct situation *s)
+{
+	const struct instance *i = s->instance;
+	bool stale = bootstrap_is_stale(s);
+	bool leader = leader_to_follow(s) != NULL && !lock_is_mine(s);
+	enum rejoin rejoin = rejoin_decide(s);
+	bool whole = i->data == DATA_OK && !stale;
+	return when(i->attached && i->volume_locked, D(READY)) | when(i->job != PG_JOB_NONE, D(JOB)) |
+	       when(i->tree == PG_TREE_DOWN, D(DOWN)) | when(i->tree == PG_TREE_STANDBY, D(STANDBY)) |
+	       when(i->tree == PG_TREE_PRIMARY, D(PRIMARY)) | when(i->term_pending, D(LEAVING)) |
+	       when(whole && is_foreign(s), D(FOREIGN)) | when(i->roles_made, D(ROLES)) |
+	       when(i->data == DATA_MARKED || stale, D(MARKED)) | when(whole, D(WHOLE)) |
+	       when(whole && i->bootstrap_attempt && s->cluster->initialize != INITIALIZE_DONE, D(BOOTSTRAP)) |
+	       when(lock_is_mine(s), D(LEASE)) | when(may_become_writable(s), D(GATE)) |
+	       when(may_restart_in_place(s), D(RESTART)) | when(leader, D(LEADER)) |
+	       when(follows_rightly(s), D(FOLLOWING)) |
+	       when(rejoin == REJOIN_DIVERGED && !i->bootstrap_attempt, D(DIVERGED)) |
+	       when(rejoin == REJOIN_WAIT, D(UNSURE)) | when(s->settings->clone_when_diverged, D(CLONE)) |
+	       when(is_patient(s), D(PATIENCE));
+}

@@ -1,0 +1,96 @@
+#include "core/decide.h"
+
+#include "facts.h"
+#include "tables.h"
+
+const struct table *const tables[] = {
+	[TABLE_GUARD] = &guard_table,       [TABLE_LOCK] = &lock_table,           [TABLE_RACE] = &race_table,
+	[TABLE_DATABASE] = &database_table, [TABLE_BOOTSTRAP] = &bootstrap_table,
+};
+static_assert(ARRAY_SIZE(tables) == TABLE_COUNT, "every table is listed");
+
+void plan_add(struct plan *plan, enum action action)
+{
+	if (action == ACT_NONE)
+		return;
+	assert(plan->count < PLAN_ACTIONS_MAX);
+	plan->actions[plan->count++] = action;
+}
+
+static const struct rule *ask(struct plan *plan, enum table_id id, uint32_t facts)
+{
+	int row = table_match(tables[id], facts);
+	plan->verdicts[id] = (struct verdict){ .facts = facts, .rule = (int8_t)row };
+	return &tables[id]->rules[row];
+}
+
+static void follow_rule(struct plan *plan, enum table_id id, uint32_t facts)
+{
+	const struct rule *rule = ask(plan, id, facts);
+	for (int i = 0; i < RULE_ACTIONS_MAX; i++)
+		plan_add(plan, rule->actions[i]);
+}
+
+static void sooner(int64_t *wake_ms, int64_t ms)
+{
+	if (ms < 0)
+		ms = 0;
+	if (ms < *wake_ms)
+		*wake_ms = ms;
+}
+
+/* There is no timer on the slower clock: 7/8 of what is left, look again, every 20 ms at the end (safety.md S12). */
+static int64_t towards(int64_t left_ms)
+{
+	int64_t step = left_ms * 7 / 8;
+	return step < 20 ? 20 : step;
+}
+
+static int64_t wake_ms(const struct situation *s, const struct plan *plan)
+{
+	const struct self *self = s->self;
+	int64_t wake = s->settings->loop_wait_ms;
+	if (s->instance->writable && instant_is_set(s->instance->deadline))
+		sooner(&wake, left_least_ms(s->instance->deadline, s->now) - stop_time_ms(s) + 1);
+	if (self->hold.token.leader[0] != '\0') {
+		int64_t period = self->lock_failed && s->settings->loop_wait_ms > RETRY_MS ? RETRY_MS
+											   : s->settings->loop_wait_ms;
+		sooner(&wake, period - elapsed_most_ms(self->lock_written, s->now));
+	} else if (self->sight.held) {
+		int64_t left = lease_left_ms(&self->sight, s->now), half = self->sight.record.ttl_s * 500;
+		if (left > 0)
+			sooner(&wake, towards(left > half ? left - half : left));
+		if (left <= half)
+			sooner(&wake, PEER_FRESH_MS / 4);
+	} else if (plan->verdicts[TABLE_RACE].rule >= 0) {
+		sooner(&wake, PEER_FRESH_MS / 4);
+	}
+	if (instant_is_set(self->ask_not_before) && left_least_ms(self->ask_not_before, s->now) > 0)
+		sooner(&wake, left_least_ms(self->ask_not_before, s->now) + 1);
+	if (s->instance->failures > 0)
+		sooner(&wake, 1000);
+	return wake < 1 ? 1 : wake;
+}
+
+struct plan decide(const struct situation *s)
+{
+	struct plan plan = { .count = 0 };
+	for (int i = 0; i < TABLE_COUNT; i++)
+		plan.verdicts[i].rule = -1;
+	follow_rule(&plan, TABLE_GUARD, guard_facts(s));
+	bool guarded = plan.count == 0;
+	if (!lock_is_mine(s))
+		(void)ask(&plan, TABLE_RACE, race_facts(s));
+	follow_rule(&plan, TABLE_LOCK, lock_facts(s));
+	if (guarded) {
+		follow_rule(&plan, TABLE_DATABASE, database_facts(s));
+		if (s->instance->data == DATA_EMPTY)
+			follow_rule(&plan, TABLE_BOOTSTRAP, bootstrap_facts(s));
+	}
+	duties_add(s, &plan);
+	const struct member *leader = leader_to_follow(s);
+	if (leader != NULL)
+		__builtin_memcpy(plan.upstream, leader->name, sizeof(plan.upstream));
+	plan.wake_ms = wake_ms(s, &plan);
+	return plan;
+}

@@ -1,0 +1,129 @@
+/* What is put right whenever it is wrong. Each duty stands for itself; none of them can make anything writable. */
+#include "base/mutant.h"
+#include "core/gates.h"
+#include "facts.h"
+#include "tables.h"
+
+#include <string.h>
+
+/* T in the supervisor is that of the lease, in both directions (rule 2); without a lease there is none. */
+static bool deadline_differs(const struct situation *s)
+{
+	const struct instance *i = s->instance;
+	struct instant t = lease_deadline(&s->self->hold);
+	if (!i->attached)
+		return false;
+	if (!has_lease(s))
+		return instant_is_set(i->deadline) && !i->writable && s->cluster->loaded;
+	if (!instant_is_set(t) || !lock_is_mine(s))
+		return false;
+	char token[96];
+	lease_token_to_text(&s->self->hold.token, token, sizeof(token));
+	if (mutant(4) && instant_is_set(i->deadline) && t.boot_us < i->deadline.boot_us)
+		return false;
+	return t.boot_us != i->deadline.boot_us || t.raw_us != i->deadline.raw_us || strcmp(token, i->token) != 0;
+}
+
+static bool history_is_old(const struct situation *s)
+{
+	const struct instance *i = s->instance;
+	if (i->timeline == 0 || cluster_timeline(s->cluster) == i->timeline)
+		return false;
+	return i->timeline == 1 || i->history.count > 0;
+}
+
+static bool must_finish_initialize(const struct situation *s)
+{
+	if (s->instance->bootstrap_attempt && !s->instance->roles_made && s->cluster->initialize != INITIALIZE_DONE)
+		return false;
+	return s->cluster->initialize != INITIALIZE_DONE || !s->cluster->has_config;
+}
+
+static void leader_duties(const struct situation *s, struct plan *plan)
+{
+	if (s->self->foreign_label)
+		plan_add(plan, ACT_TAKE_LABELS_OFF);
+	if (!is_primary_up(s))
+		return;
+	if (!s->self->store_writing && must_finish_initialize(s))
+		plan_add(plan, ACT_INITIALIZE_FINISH);
+	else if (!s->self->store_writing && history_is_old(s))
+		plan_add(plan, ACT_WRITE_HISTORY);
+	if (s->self->slots_due)
+		plan_add(plan, ACT_SYNC_SLOTS);
+	if (s->instance->job == PG_JOB_NONE && s->instance->timeline != 0 &&
+	    s->self->checkpointed != s->instance->timeline)
+		plan_add(plan, ACT_CHECKPOINT);
+}
+
+void duties_add(const struct situation *s, struct plan *plan)
+{
+	if (deadline_differs(s))
+		plan_add(plan, ACT_SET_DEADLINE);
+	if (s->self->publish_due && !s->self->publishing && view_is_fresh(s))
+		plan_add(plan, ACT_PUBLISH);
+	if (s->instance->bootstrap_attempt && s->cluster->initialize == INITIALIZE_DONE && has_data(s) &&
+	    !is_foreign(s))
+		plan_add(plan, ACT_BOOTSTRAP_DONE);
+	if (leads_now(s) && view_is_fresh(s))
+		leader_duties(s, plan);
+}
+
+/* The label is set from the moment the lock is confirmed, before promotion ends (safety.md S18). */
+enum member_role role_to_publish(const struct situation *s)
+{
+	const struct instance *i = s->instance;
+	if (i->tree == PG_TREE_PRIMARY && i->writable)
+		return ROLE_PRIMARY;
+	if (i->tree == PG_TREE_PROMOTING)
+		return ROLE_PROMOTED;
+	if (i->tree == PG_TREE_STANDBY || i->tree == PG_TREE_STARTING)
+		return ROLE_REPLICA;
+	if (!has_data(s))
+		return ROLE_UNINITIALIZED;
+	return i->was_primary ? ROLE_DEMOTED : ROLE_REPLICA;
+}
+
+static const enum member_state job_states[] = {
+	[PG_JOB_NONE] = STATE_UNKNOWN,           [PG_JOB_INITDB] = STATE_INITDB,
+	[PG_JOB_POST_BOOTSTRAP] = STATE_UNKNOWN, [PG_JOB_CLONE] = STATE_CREATING_REPLICA,
+	[PG_JOB_START_STANDBY] = STATE_STARTING, [PG_JOB_START_PRIMARY] = STATE_STARTING,
+	[PG_JOB_PROMOTE] = STATE_UNKNOWN,        [PG_JOB_STOP] = STATE_STOPPING,
+	[PG_JOB_FOLLOW] = STATE_UNKNOWN,         [PG_JOB_ASIDE] = STATE_UNKNOWN,
+	[PG_JOB_INSPECT] = STATE_UNKNOWN,
+};
+
+static enum member_state state_when_down(const struct instance *i)
+{
+	if (i->crashed || i->fenced)
+		return STATE_CRASHED;
+	if (i->failed_job == PG_JOB_INITDB)
+		return STATE_INITDB_FAILED;
+	if (i->failed_job == PG_JOB_START_STANDBY || i->failed_job == PG_JOB_START_PRIMARY)
+		return STATE_START_FAILED;
+	return STATE_STOPPED;
+}
+
+enum member_state state_to_publish(const struct situation *s)
+{
+	const struct instance *i = s->instance;
+	enum member_state by_job = job_states[i->job];
+	if (by_job != STATE_UNKNOWN)
+		return by_job;
+	switch (i->tree) {
+	case PG_TREE_STANDBY:
+	case PG_TREE_PROMOTING:
+	case PG_TREE_PRIMARY:
+		return STATE_RUNNING;
+	case PG_TREE_STARTING:
+		return STATE_STARTING;
+	case PG_TREE_STOPPING:
+	case PG_TREE_FENCING:
+		return STATE_STOPPING;
+	case PG_TREE_DOWN:
+		return state_when_down(i);
+	case PG_TREE_UNKNOWN:
+		break;
+	}
+	return STATE_UNKNOWN;
+}

@@ -1,0 +1,164 @@
+#include "facts.h"
+
+#include "core/gates.h"
+
+#include <string.h>
+
+bool within_ms(struct instant since, int64_t ms, struct instant now)
+{
+	return instant_is_set(since) && elapsed_most_ms(since, now) <= ms;
+}
+
+bool has_lease(const struct situation *s)
+{
+	return s->self->hold.token.leader[0] != '\0';
+}
+
+bool lock_is_mine(const struct situation *s)
+{
+	return s->self->sight.held && lease_token_matches(&s->self->hold.token, &s->self->sight.record);
+}
+
+bool view_is_fresh(const struct situation *s)
+{
+	return s->cluster->loaded && within_ms(s->cluster->heard, s->settings->ttl_ms, s->now);
+}
+
+bool supervisor_is_sure(const struct situation *s)
+{
+	return s->instance->attached && within_ms(s->instance->heard, s->settings->ttl_ms / 3, s->now);
+}
+
+bool deadline_is_ahead(const struct situation *s, int64_t ms)
+{
+	return instant_is_set(s->instance->deadline) && left_least_ms(s->instance->deadline, s->now) > ms;
+}
+
+bool record_is_strangers(const struct situation *s)
+{
+	const struct lease_object *o = &s->cluster->leader;
+	if (!s->cluster->loaded || !o->present || !o->readable)
+		return false;
+	return !has_lease(s) || !lease_token_matches(&s->self->hold.token, &o->record);
+}
+
+bool has_data(const struct situation *s)
+{
+	return s->instance->data == DATA_OK;
+}
+
+bool is_foreign(const struct situation *s)
+{
+	return has_data(s) && s->cluster->initialize == INITIALIZE_DONE && s->instance->system_identifier[0] != '\0' &&
+	       strcmp(s->cluster->system_identifier, s->instance->system_identifier) != 0;
+}
+
+bool serves_as_standby(const struct situation *s)
+{
+	return s->instance->tree == PG_TREE_STANDBY && s->instance->answers && s->instance->in_recovery;
+}
+
+bool is_primary_up(const struct situation *s)
+{
+	return s->instance->tree == PG_TREE_PRIMARY && s->instance->answers && !s->instance->in_recovery;
+}
+
+int64_t stop_time_ms(const struct situation *s)
+{
+	int64_t quarter = (s->settings->ttl_ms - lease_margin_ms(s->settings->ttl_ms)) / 4;
+	return quarter < 2000 ? quarter : 2000;
+}
+
+uint64_t instance_lsn(const struct instance *instance)
+{
+	if (instance->tree == PG_TREE_DOWN || !instant_is_set(instance->probed))
+		return instance->control_lsn;
+	if (!instance->in_recovery)
+		return instance->write_lsn;
+	return instance->receive_lsn > instance->replay_lsn ? instance->receive_lsn : instance->replay_lsn;
+}
+
+uint64_t my_lsn(const struct situation *s)
+{
+	return instance_lsn(s->instance);
+}
+
+bool peer_is_fresh(const struct peer_answer *peer, struct instant now)
+{
+	return within_ms(peer->answered, PEER_FRESH_MS, now);
+}
+
+static const struct peer_answer *find_peer(const struct self *self, const char *name)
+{
+	for (int i = 0; i < self->peer_count; i++)
+		if (strcmp(self->peers[i].name, name) == 0)
+			return &self->peers[i];
+	return NULL;
+}
+
+/* A member without an address cannot be asked: as silent as a dead one. */
+static bool is_heard(const struct situation *s, const struct member *member, int64_t fresh_ms, int64_t silent_ms)
+{
+	if (member->api_url[0] == '\0' || strcmp(member->name, s->self->name) == 0)
+		return true;
+	const struct peer_answer *peer = find_peer(s->self, member->name);
+	if (peer == NULL)
+		return false;
+	return within_ms(peer->answered, fresh_ms, s->now) ||
+	       (peer->silent && within_ms(peer->asked, silent_ms, s->now));
+}
+
+static bool all_heard(const struct situation *s, int64_t fresh_ms, int64_t silent_ms)
+{
+	for (int i = 0; i < s->cluster->member_count; i++)
+		if (!is_heard(s, &s->cluster->members[i], fresh_ms, silent_ms))
+			return false;
+	return true;
+}
+
+bool peers_are_heard(const struct situation *s)
+{
+	return all_heard(s, PEER_FRESH_MS, PEER_SILENT_MS);
+}
+
+bool peers_need_asking(const struct situation *s)
+{
+	return !all_heard(s, PEER_FRESH_MS / 2, PEER_SILENT_MS / 2);
+}
+
+bool failover_is_possible(const struct situation *s)
+{
+	for (int i = 0; i < s->self->peer_count; i++) {
+		const struct peer_answer *peer = &s->self->peers[i];
+		const struct member *member = cluster_member(s->cluster, peer->name);
+		if (member == NULL || !peer_is_fresh(peer, s->now) || peer->nofailover || !peer->in_recovery ||
+		    peer->lsn == 0)
+			continue;
+		if (peer->state != STATE_RUNNING)
+			continue;
+		uint64_t lag = s->cluster->optime_lsn > peer->lsn ? s->cluster->optime_lsn - peer->lsn : 0;
+		if (lag <= (uint64_t)s->settings->maximum_lag_on_failover_bytes)
+			return true;
+	}
+	return false;
+}
+
+const struct member *leader_to_follow(const struct situation *s)
+{
+	const struct lease_sight *sight = &s->self->sight;
+	if (!lease_is_taken(sight, &s->self->hold.token, s->now) || strcmp(sight->record.leader, s->self->name) == 0)
+		return NULL;
+	const struct member *leader = cluster_member(s->cluster, sight->record.leader);
+	return leader != NULL && leader->conn_host[0] != '\0' ? leader : NULL;
+}
+
+/* After a restart the agent knows its lease by the token alone until the first renewal: then the supervisor's T is what holds. */
+bool leads_now(const struct situation *s)
+{
+	if (!lock_is_mine(s))
+		return false;
+	struct instant t = lease_deadline(&s->self->hold);
+	if (!instant_is_set(t))
+		t = s->instance->deadline;
+	return instant_is_set(t) && left_least_ms(t, s->now) > 0;
+}

@@ -1,0 +1,37 @@
+/* Questions that several tables ask, answered once. */
+#ifndef HOWDAH_CORE_FACTS_H
+#define HOWDAH_CORE_FACTS_H
+
+#include "core/decide.h"
+
+enum {
+	PEER_FRESH_MS = 1000,  /* an answer this young counts in a race */
+	PEER_SILENT_MS = 3000, /* a question that had no answer counts as silence for this long */
+	START_AHEAD_MS = 1000, /* T must be this far ahead for anything that makes writable */
+	RETRY_MS = 1000,       /* a lock write that failed is repeated no sooner */
+};
+
+static inline uint32_t when(bool condition, uint32_t fact)
+{
+	return condition ? fact : 0;
+}
+
+bool within_ms(struct instant since, int64_t ms, struct instant now); /* it is set and at most this old */
+bool has_lease(const struct situation *s);          /* a token of ours is kept, whatever the record says */
+bool view_is_fresh(const struct situation *s);      /* the API answered within retry_timeout and both lists are there */
+bool supervisor_is_sure(const struct situation *s); /* it answered within a third of the ttl */
+bool deadline_is_ahead(const struct situation *s, int64_t ms); /* the supervisor's T, by the faster clock */
+bool record_is_strangers(
+	const struct situation
+		*s); /* the record in the store is another holder's, or nobody's, and we have a token or are writable */
+bool has_data(const struct situation *s);
+bool is_foreign(const struct situation *s); /* the data directory and the store name different systems */
+bool serves_as_standby(const struct situation *s);
+bool is_primary_up(const struct situation *s);
+int64_t stop_time_ms(const struct situation *s);   /* what a fast stop may take before T (safety.md 3: D) */
+bool peers_are_heard(const struct situation *s);   /* every other member has answered, or surely does not, just now */
+bool peers_need_asking(const struct situation *s); /* ... and will not be for long, without a new question */
+uint64_t my_lsn(const struct situation *s);
+bool peer_is_fresh(const struct peer_answer *peer, struct instant now);
+
+#endif

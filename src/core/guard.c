@@ -1,0 +1,64 @@
+/* May we go on being writable? The supervisor's deadman is the backstop of every row here. */
+#include "facts.h"
+#include "tables.h"
+
+enum guard_fact {
+	FACT_G_WRITABLE, /* something of ours may be able to commit */
+	FACT_G_AHEAD,    /* T is ahead */
+	FACT_G_STRANGER, /* the record in the store is not ours */
+	FACT_G_NEAR,     /* T is nearer than the time a fast stop takes */
+	FACT_G_STOPPING,
+	FACT_G_COUNT
+};
+#define G(name) (1u << FACT_G_##name)
+
+static const char *const names[] = {
+	[FACT_G_WRITABLE] = "PostgreSQL may be writable",  [FACT_G_AHEAD] = "the deadline is ahead",
+	[FACT_G_STRANGER] = "the lock is somebody else's", [FACT_G_NEAR] = "the deadline is near",
+	[FACT_G_STOPPING] = "PostgreSQL is being stopped",
+};
+static_assert(ARRAY_SIZE(names) == FACT_G_COUNT, "every fact has a name");
+
+static const struct rule rules[] = {
+	{ "fence",
+	  "PostgreSQL may be writable and no deadline guards it: everything is killed",
+	  G(WRITABLE),
+	  G(AHEAD),
+	  { ACT_FENCE } },
+	{ "deposed",
+	  "PostgreSQL may be writable and the lock is somebody else's: everything is killed",
+	  G(WRITABLE) | G(STRANGER),
+	  0,
+	  { ACT_FENCE } },
+	{ "stopping",
+	  "the deadline is near and PostgreSQL is being stopped",
+	  G(WRITABLE) | G(NEAR) | G(STOPPING),
+	  0,
+	  { ACT_NONE } },
+	{ "yield",
+	  "the lock was not renewed and the deadline is near: PostgreSQL is stopped before it comes",
+	  G(WRITABLE) | G(NEAR),
+	  0,
+	  { ACT_STOP_FAST } },
+	{ "guarded", "a deadline guards what is writable", G(WRITABLE), 0, { ACT_NONE } },
+	{ "harmless", "nothing can commit here", 0, 0, { ACT_NONE } },
+};
+
+/* What is near is ahead; the rest is free. */
+static bool possible(uint32_t facts)
+{
+	return !((facts & G(NEAR)) && !(facts & G(AHEAD)));
+}
+
+const struct table guard_table = { "guard", names, FACT_G_COUNT, rules, ARRAY_SIZE(rules), possible };
+
+uint32_t guard_facts(const struct situation *s)
+{
+	bool ahead = deadline_is_ahead(s, 0);
+	return when(s->instance->attached && s->instance->writable, G(WRITABLE)) | when(ahead, G(AHEAD)) |
+	       when(record_is_strangers(s), G(STRANGER)) |
+	       when(ahead && !deadline_is_ahead(s, stop_time_ms(s)), G(NEAR)) |
+	       when(s->instance->tree == PG_TREE_STOPPING || s->instance->tree == PG_TREE_FENCING ||
+			    s->instance->job == PG_JOB_STOP,
+		    G(STOPPING));
+}

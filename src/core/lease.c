@@ -1,0 +1,179 @@
+#include "core/lease.h"
+
+#include "base/mutant.h"
+#include "base/strbuf.h"
+#include "core/settings.h"
+
+#include <string.h>
+
+static bool same_record(const struct lease_record *a, const struct lease_record *b)
+{
+	return strcmp(a->leader, b->leader) == 0 && strcmp(a->acquire_time, b->acquire_time) == 0 &&
+	       strcmp(a->renew_time, b->renew_time) == 0 && a->ttl_s == b->ttl_s && a->transitions == b->transitions;
+}
+
+static bool is_set(const struct lease_token *token)
+{
+	return token->leader[0] != '\0';
+}
+
+/* Only the holder's own release frees a lock that was seen held: same object, not an older state of it, no leader in it (rule 7). */
+static bool is_release(const struct lease_sight *sight, const struct lease_object *object)
+{
+	return object->present && object->readable && object->record.leader[0] == '\0' &&
+	       strcmp(object->uid, sight->uid) == 0 && object->version >= sight->version_seen_max;
+}
+
+static void remember_object(struct lease_sight *sight, const struct lease_object *object)
+{
+	bool other = sight->uid[0] != '\0' && strcmp(object->uid, sight->uid) != 0;
+	if (other || object->version < sight->version_seen_max)
+		sight->restored = true;
+	text_copy(sight->uid, sizeof(sight->uid), object->uid);
+	sight->version = object->version;
+	if (other || object->version > sight->version_seen_max)
+		sight->version_seen_max = object->version;
+}
+
+void lease_look(struct lease_sight *sight, const struct lease_object *object, int64_t default_ttl_s, struct instant now)
+{
+	bool freed = is_release(sight, object);
+	if (mutant(12) && !object->present)
+		freed = true;
+	if (object->present)
+		remember_object(sight, object);
+	else
+		sight->version = 0;
+	if (freed) {
+		sight->held = false;
+		return;
+	}
+	if (!object->present || !object->readable || object->record.leader[0] == '\0')
+		return; /* deleted, relabelled, unreadable, restored: what was seen last counts on */
+	struct lease_record record = object->record;
+	if (record.ttl_s <= 0)
+		record.ttl_s = default_ttl_s;
+	if (mutant(8))
+		record.ttl_s = default_ttl_s;
+	if (sight->held && same_record(&sight->record, &record) && !(mutant(30) && object->version != sight->version))
+		return;
+	sight->held = true;
+	sight->record = record;
+	sight->since = now;
+}
+
+bool lease_token_matches(const struct lease_token *token, const struct lease_record *record)
+{
+	if (mutant(11))
+		return is_set(token) && strcmp(token->leader, record->leader) == 0;
+	return is_set(token) && strcmp(token->leader, record->leader) == 0 &&
+	       strcmp(token->acquire_time, record->acquire_time) == 0 && token->transitions == record->transitions;
+}
+
+void lease_token_to_text(const struct lease_token *token, char *text, size_t size)
+{
+	struct strbuf b;
+	strbuf_init(&b, text, size);
+	if (is_set(token))
+		strbuf_addf(&b, "%s %s %lld", token->leader, token->acquire_time, (long long)token->transitions);
+}
+
+static bool take_word(const char **p, char *word, size_t size)
+{
+	size_t len = strcspn(*p, " ");
+	if (len == 0 || len >= size)
+		return false;
+	memcpy(word, *p, len);
+	word[len] = '\0';
+	*p += len + ((*p)[len] == ' ');
+	return true;
+}
+
+bool lease_token_from_text(struct lease_token *token, const char *text)
+{
+	struct lease_token t = { .leader = "" };
+	const char *p = text;
+	if (!take_word(&p, t.leader, sizeof(t.leader)) || !take_word(&p, t.acquire_time, sizeof(t.acquire_time)))
+		return false;
+	if (!text_to_i64(p, &t.transitions))
+		return false;
+	*token = t;
+	return true;
+}
+
+int64_t lease_left_ms(const struct lease_sight *sight, struct instant now)
+{
+	if (!sight->held)
+		return 0;
+	int64_t left = sight->record.ttl_s * 1000 - elapsed_least_ms(sight->since, now);
+	return left > 0 ? left : 0;
+}
+
+bool lease_is_taken(const struct lease_sight *sight, const struct lease_token *mine, struct instant now)
+{
+	return sight->held && !lease_token_matches(mine, &sight->record) && lease_left_ms(sight, now) > 0;
+}
+
+void lease_sends_add(struct lease_sends *sends, const struct lease_send *send)
+{
+	sends->sends[sends->next] = *send;
+	sends->next = (sends->next + 1) % LEASE_SENDS_MAX;
+}
+
+/* A later send with a lower ttl may still land: the cap that was set for it stays. */
+static bool lower_send_after(const struct lease_sends *sends, const struct lease_send *credited)
+{
+	for (int i = 0; i < LEASE_SENDS_MAX; i++) {
+		const struct lease_send *send = &sends->sends[i];
+		if (is_set(&send->token) && send->start.boot_us > credited->start.boot_us &&
+		    send->ttl_ms < credited->ttl_ms)
+			return true;
+	}
+	return false;
+}
+
+bool lease_credit(struct lease_hold *hold, const struct lease_sends *sends, const struct lease_record *record)
+{
+	for (int i = 0; i < LEASE_SENDS_MAX; i++) {
+		const struct lease_send *send = &sends->sends[i];
+		if (!lease_token_matches(&send->token, record) || strcmp(send->renew_time, record->renew_time) != 0)
+			continue;
+		bool known = lease_token_matches(&hold->token, record) && instant_is_set(hold->start) &&
+			     hold->start.boot_us >= send->start.boot_us;
+		if (known)
+			return false;
+		struct instant cap = lower_send_after(sends, send) ? hold->cap : (struct instant){ 0, 0 };
+		*hold = (struct lease_hold){
+			.token = send->token, .start = send->start, .ttl_ms = send->ttl_ms, .cap = cap
+		};
+		return true;
+	}
+	return false;
+}
+
+static struct instant earlier(struct instant a, struct instant b)
+{
+	return (struct instant){ a.boot_us < b.boot_us ? a.boot_us : b.boot_us,
+				 a.raw_us < b.raw_us ? a.raw_us : b.raw_us };
+}
+
+static int64_t span_ms(int64_t ttl_ms)
+{
+	if (mutant(6))
+		return ttl_ms - 1000;
+	return ttl_ms - lease_margin_ms(ttl_ms);
+}
+
+struct instant lease_deadline(const struct lease_hold *hold)
+{
+	if (!is_set(&hold->token) || !instant_is_set(hold->start))
+		return (struct instant){ 0, 0 };
+	struct instant t = instant_after_ms(hold->start, span_ms(hold->ttl_ms));
+	return instant_is_set(hold->cap) ? earlier(t, hold->cap) : t;
+}
+
+void lease_cap(struct lease_hold *hold, int64_t new_ttl_ms, struct instant now)
+{
+	struct instant cap = instant_after_ms(now, span_ms(new_ttl_ms));
+	hold->cap = instant_is_set(hold->cap) ? earlier(hold->cap, cap) : cap;
+}

@@ -1,0 +1,208 @@
+/* The lock: take it, keep it, give it back. */
+#include "base/mutant.h"
+#include "core/gates.h"
+#include "facts.h"
+#include "tables.h"
+
+#include <string.h>
+
+enum lock_fact {
+	FACT_L_WRITING,   /* a lock write is on its way */
+	FACT_L_LEASE,     /* we keep a token */
+	FACT_L_MINE,      /* the record carries it */
+	FACT_L_TAKEN,     /* somebody else's record has not run out */
+	FACT_L_DUE,       /* it is time to renew */
+	FACT_L_SURE,      /* the supervisor answers */
+	FACT_L_LOWER,     /* the next write lowers the ttl and T does not rest on that yet */
+	FACT_L_GIVE_UP,   /* there is a reason to give the lock back */
+	FACT_L_PROVEN,    /* nothing of ours can commit */
+	FACT_L_CONFIRMED, /* read again since it was won */
+	FACT_L_READING,   /* that read is on its way */
+	FACT_L_FRESH,     /* the API answers */
+	FACT_L_BOOTSTRAP, /* our own bootstrap needs the lock */
+	FACT_L_ASK,       /* the others' answers are wanted and too old */
+	FACT_L_WINNER,    /* we may lead, and nobody is known who should rather */
+	FACT_L_COUNT
+};
+#define L(name) (1u << FACT_L_##name)
+
+static const char *const names[] = {
+	[FACT_L_WRITING] = "a write of the lock is on its way",
+	[FACT_L_LEASE] = "we have a lease",
+	[FACT_L_MINE] = "the record is our own",
+	[FACT_L_TAKEN] = "somebody else holds the lock",
+	[FACT_L_DUE] = "a renewal is due",
+	[FACT_L_SURE] = "the supervisor answers",
+	[FACT_L_LOWER] = "the ttl was lowered",
+	[FACT_L_GIVE_UP] = "there is a reason to give the lock back",
+	[FACT_L_PROVEN] = "nothing of ours can commit",
+	[FACT_L_CONFIRMED] = "the cluster was read again since the lock was won",
+	[FACT_L_READING] = "the cluster is being read again",
+	[FACT_L_FRESH] = "the API answers",
+	[FACT_L_BOOTSTRAP] = "our bootstrap needs the lock",
+	[FACT_L_ASK] = "the other members must be asked",
+	[FACT_L_WINNER] = "no living member should rather lead",
+};
+static_assert(ARRAY_SIZE(names) == FACT_L_COUNT, "every fact has a name");
+static_assert(FACT_L_COUNT <= FACTS_MAX, "small enough to enumerate");
+
+static const struct rule rules[] = {
+	{ "writing", "a write of the lock is on its way", L(WRITING), 0, { ACT_NONE } },
+	{ "lost", "the lock is not ours any more", L(LEASE) | L(FRESH), L(MINE), { ACT_FORGET_LEASE } },
+	{ "lost-blind",
+	  "the lock does not look like ours, and the API does not answer",
+	  L(LEASE),
+	  L(MINE),
+	  { ACT_NONE } },
+	{ "give-back",
+	  "the lock is given back: nothing of ours can commit",
+	  L(LEASE) | L(GIVE_UP) | L(PROVEN),
+	  0,
+	  { ACT_RELEASE } },
+	{ "lower",
+	  "the ttl was lowered: the deadline goes first",
+	  L(LEASE) | L(DUE) | L(SURE) | L(LOWER),
+	  0,
+	  { ACT_CAP_DEADLINE } },
+	{ "renew", "the lock is ours and a renewal is due", L(LEASE) | L(DUE) | L(SURE), 0, { ACT_RENEW } },
+	{ "unsure", "the supervisor does not answer: the lock is left to run out", L(LEASE) | L(DUE), 0, { ACT_NONE } },
+	{ "ask-heir",
+	  "the lock is to be given up: is there somebody to take over?",
+	  L(LEASE) | L(ASK),
+	  0,
+	  { ACT_ASK_PEERS } },
+	{ "confirm",
+	  "the lock was won: the cluster is read once more before it is used",
+	  L(LEASE),
+	  L(CONFIRMED) | L(READING),
+	  { ACT_REFRESH } },
+	{ "keep", "the lock is ours", L(LEASE), 0, { ACT_NONE } },
+	{ "ask-early",
+	  "the holder has been silent for long: the others are asked already",
+	  L(TAKEN) | L(ASK),
+	  0,
+	  { ACT_ASK_PEERS } },
+	{ "taken", "somebody else holds the lock", L(TAKEN), 0, { ACT_NONE } },
+	{ "blind", "nobody seems to hold the lock, but the API does not answer", 0, L(FRESH), { ACT_NONE } },
+	{ "found", "the new cluster is ours to begin", L(BOOTSTRAP), 0, { ACT_ACQUIRE } },
+	{ "race", "nobody holds the lock and no living member should rather lead", L(WINNER), 0, { ACT_ACQUIRE } },
+	{ "ask", "nobody holds the lock: the other members are asked how far they are", L(ASK), 0, { ACT_ASK_PEERS } },
+	{ "stand-aside", "nobody holds the lock, and it is not for us to take", 0, 0, { ACT_NONE } },
+};
+
+/* The view of others is only asked for without a lease; a lease that is ours is nobody else's. */
+static bool possible(uint32_t f)
+{
+	if ((f & L(MINE)) && (!(f & L(LEASE)) || (f & L(TAKEN))))
+		return false;
+	return !((f & L(CONFIRMED)) && (f & L(READING)));
+}
+
+const struct table lock_table = { "lock", names, FACT_L_COUNT, rules, ARRAY_SIZE(rules), possible };
+
+/* A failed write is repeated soon, one that was answered after loop_wait; the first one of a resumed lease at once. */
+static bool is_due(const struct situation *s)
+{
+	if (!instant_is_set(s->self->lock_written) || (!instant_is_set(s->self->hold.start) && !s->self->lock_failed))
+		return true;
+	int64_t period = s->settings->loop_wait_ms;
+	if (s->self->lock_failed && period > RETRY_MS)
+		period = RETRY_MS;
+	return elapsed_most_ms(s->self->lock_written, s->now) >= period;
+}
+
+static bool must_lower(const struct situation *s)
+{
+	if (mutant(4) || s->self->hold.ttl_ms <= s->settings->ttl_ms || !instant_is_set(s->self->hold.start))
+		return false;
+	struct instant t = lease_deadline(&s->self->hold);
+	bool acknowledged = instant_is_set(s->self->hold.cap) && s->instance->deadline.boot_us <= t.boot_us &&
+			    s->instance->deadline.raw_us <= t.raw_us;
+	return !acknowledged;
+}
+
+/* The lock is given up only to somebody; and peers are asked from half of the ttl without a renewal on. */
+static bool wants_peers(const struct situation *s)
+{
+	const struct self *self = s->self;
+	if (self->asking || (instant_is_set(self->ask_not_before) && left_least_ms(self->ask_not_before, s->now) > 0))
+		return false;
+	if (has_lease(s))
+		return s->instance->crashed && s->instance->tree == PG_TREE_DOWN && peers_need_asking(s);
+	bool soon = !self->sight.held || lease_left_ms(&self->sight, s->now) <= self->sight.record.ttl_s * 500;
+	return soon && race_is_candidate(s) && peers_need_asking(s);
+}
+
+static bool needs_lock_to_bootstrap(const struct situation *s)
+{
+	return s->self->initialize_is_ours && s->instance->bootstrap_attempt && has_data(s) &&
+	       s->instance->tree == PG_TREE_DOWN && s->instance->job == PG_JOB_NONE && !s->instance->term_pending;
+}
+
+uint32_t lock_facts(const struct situation *s)
+{
+	const struct self *self = s->self;
+	bool sure = supervisor_is_sure(s) || mutant(31);
+	return when(self->lock_writing, L(WRITING)) | when(has_lease(s), L(LEASE)) | when(lock_is_mine(s), L(MINE)) |
+	       when(lease_is_taken(&self->sight, &self->hold.token, s->now), L(TAKEN)) | when(is_due(s), L(DUE)) |
+	       when(sure, L(SURE)) | when(must_lower(s), L(LOWER)) | when(give_up_decide(s) != GIVE_UP_NO, L(GIVE_UP)) |
+	       when(may_release(s), L(PROVEN)) | when(self->confirmed, L(CONFIRMED)) |
+	       when(self->refreshing && !self->confirmed, L(READING)) | when(view_is_fresh(s), L(FRESH)) |
+	       when(needs_lock_to_bootstrap(s), L(BOOTSTRAP)) | when(wants_peers(s), L(ASK)) |
+	       when(race_is_won(s), L(WINNER));
+}
+
+static const char *const give_up_texts[] = {
+	[GIVE_UP_NO] = "",
+	[GIVE_UP_LEAVING] = "the container is asked to end",
+	[GIVE_UP_CRASHED] = "PostgreSQL crashed, primary_start_timeout is 0 and another member can take over",
+	[GIVE_UP_START_TIMEOUT] =
+		"PostgreSQL did not come up in primary_start_timeout and another member can take over",
+	[GIVE_UP_NOT_WRITABLE] = "the lock was won long ago and PostgreSQL has not become writable",
+	[GIVE_UP_NO_DATA] = "there is no data here to lead with",
+	[GIVE_UP_FOREIGN] = "the data directory belongs to another cluster",
+	[GIVE_UP_BARRED] = "this member is not allowed to lead",
+};
+static_assert(ARRAY_SIZE(give_up_texts) == GIVE_UP_COUNT, "every reason has a text");
+
+const char *give_up_text(enum give_up reason)
+{
+	return give_up_texts[reason];
+}
+
+/* Crash, or a start that takes too long: only if somebody can take over (contract 5.5, 5.7). */
+static enum give_up give_up_after_crash(const struct situation *s)
+{
+	const struct instance *i = s->instance;
+	int64_t timeout = s->settings->primary_start_timeout_ms;
+	if (!i->crashed && i->job != PG_JOB_START_PRIMARY && !s->self->crash_restart_failed)
+		return GIVE_UP_NO;
+	if (!failover_is_possible(s))
+		return GIVE_UP_NO;
+	if (timeout == 0)
+		return GIVE_UP_CRASHED;
+	bool late = i->job == PG_JOB_START_PRIMARY && elapsed_most_ms(i->job_since, s->now) > timeout;
+	return late || s->self->crash_restart_failed ? GIVE_UP_START_TIMEOUT : GIVE_UP_NO;
+}
+
+enum give_up give_up_decide(const struct situation *s)
+{
+	const struct instance *i = s->instance;
+	if (i->term_pending)
+		return GIVE_UP_LEAVING;
+	if (is_foreign(s))
+		return GIVE_UP_FOREIGN;
+	if (i->data == DATA_EMPTY || i->data == DATA_INVALID || i->data == DATA_MARKED || i->data == DATA_UNREADABLE)
+		return GIVE_UP_NO_DATA;
+	if (s->settings->nofailover && !i->writable && i->tree == PG_TREE_STANDBY)
+		return GIVE_UP_BARRED;
+	enum give_up crash = give_up_after_crash(s);
+	if (crash != GIVE_UP_NO)
+		return crash;
+	int64_t bound = s->settings->primary_start_timeout_ms;
+	if (bound < s->settings->ttl_ms)
+		bound = s->settings->ttl_ms;
+	bool late = !is_primary_up(s) && instant_is_set(s->self->won_at) &&
+		    elapsed_most_ms(s->self->won_at, s->now) > bound;
+	return late && failover_is_possible(s) ? GIVE_UP_NOT_WRITABLE : GIVE_UP_NO;
+}

@@ -1,0 +1,153 @@
+/* Who should lead when nobody does (contract 5.10, as far as there are no synchronous modes, no pause and no candidates named by people). */
+#include "base/mutant.h"
+#include "facts.h"
+#include "tables.h"
+
+#include <string.h>
+
+enum race_fact {
+	FACT_R_SERVING,   /* a standby that answers */
+	FACT_R_BARRED,    /* nofailover, or a failover_priority of 0 or less */
+	FACT_R_ASIDE,     /* it gave the lock up a moment ago */
+	FACT_R_LEAVING,   /* the container is asked to end */
+	FACT_R_KNOWN,     /* the cluster is initialized and this is its data */
+	FACT_R_DIVERGED,  /* this data is not a part of the cluster's history */
+	FACT_R_LAGGING,   /* too far behind the last known position of the leader */
+	FACT_R_BEHIND,    /* check_timeline: on an older timeline than the cluster */
+	FACT_R_DISTRUST,  /* the store was restored, and not every member has been heard */
+	FACT_R_HEARD,     /* every other member answered just now, or surely does not */
+	FACT_R_PRIMARY,   /* somebody answers as a primary */
+	FACT_R_AHEAD,     /* somebody who may lead has more WAL */
+	FACT_R_PREFERRED, /* somebody has as much, and a higher failover_priority */
+	FACT_R_COUNT
+};
+#define R(name) (1u << FACT_R_##name)
+
+static const char *const names[] = {
+	[FACT_R_SERVING] = "PostgreSQL runs as a standby",
+	[FACT_R_BARRED] = "this member is not allowed to lead",
+	[FACT_R_ASIDE] = "it gave the lock up a moment ago",
+	[FACT_R_LEAVING] = "the container is asked to end",
+	[FACT_R_KNOWN] = "the data belongs to this cluster",
+	[FACT_R_DIVERGED] = "the data has diverged",
+	[FACT_R_LAGGING] = "it lags more than maximum_lag_on_failover",
+	[FACT_R_BEHIND] = "its timeline is behind the cluster's",
+	[FACT_R_DISTRUST] = "the store was restored and not every member was heard",
+	[FACT_R_HEARD] = "the other members were asked",
+	[FACT_R_PRIMARY] = "another member says that it is primary",
+	[FACT_R_AHEAD] = "another member has more WAL",
+	[FACT_R_PREFERRED] = "another member has as much WAL and a higher priority",
+};
+static_assert(ARRAY_SIZE(names) == FACT_R_COUNT, "every fact has a name");
+
+static const struct rule rules[] = {
+	{ "no-standby", "PostgreSQL does not run as a standby here", 0, R(SERVING), { ACT_NONE } },
+	{ "leaving", "the container is asked to end", R(LEAVING), 0, { ACT_NONE } },
+	{ "barred", "this member is not allowed to lead", R(BARRED), 0, { ACT_NONE } },
+	{ "unknown", "the cluster is not initialized, or this is not its data", 0, R(KNOWN), { ACT_NONE } },
+	{ "diverged", "the data has diverged from the cluster's history", R(DIVERGED), 0, { ACT_NONE } },
+	{ "aside", "it gave the lock up a moment ago", R(ASIDE), 0, { ACT_NONE } },
+	{ "lagging", "it lags more than maximum_lag_on_failover", R(LAGGING), 0, { ACT_NONE } },
+	{ "behind", "its timeline is behind the cluster's", R(BEHIND), 0, { ACT_NONE } },
+	{ "distrust",
+	  "the store was restored to an older state, and not every member was heard",
+	  R(DISTRUST),
+	  0,
+	  { ACT_NONE } },
+	{ "unheard", "the other members have not been asked yet", 0, R(HEARD), { ACT_NONE } },
+	{ "alive", "another member says that it is primary", R(PRIMARY), 0, { ACT_NONE } },
+	{ "ahead", "another member has more WAL", R(AHEAD), 0, { ACT_NONE } },
+	{ "preferred", "another member has as much WAL and a higher priority", R(PREFERRED), 0, { ACT_NONE } },
+	{ "winner", "no living member should rather lead", 0, 0, { ACT_ACQUIRE } },
+};
+enum { RULE_UNHEARD = 9, RULE_WINNER = 13 };
+static_assert(ARRAY_SIZE(rules) == RULE_WINNER + 1, "the winner's row is the last");
+
+static bool possible(uint32_t facts UNUSED)
+{
+	return true;
+}
+
+const struct table race_table = { "race", names, FACT_R_COUNT, rules, ARRAY_SIZE(rules), possible };
+
+static bool counts(const struct situation *s, const struct peer_answer *peer)
+{
+	return peer_is_fresh(peer, s->now) && strcmp(peer->name, s->self->name) != 0;
+}
+
+static bool any_primary(const struct situation *s)
+{
+	for (int i = 0; i < s->self->peer_count; i++)
+		if (counts(s, &s->self->peers[i]) && !s->self->peers[i].in_recovery)
+			return true;
+	return false;
+}
+
+static bool any_ahead(const struct situation *s)
+{
+	for (int i = 0; i < s->self->peer_count; i++)
+		if (counts(s, &s->self->peers[i]) && !s->self->peers[i].nofailover && s->self->peers[i].lsn > my_lsn(s))
+			return true;
+	return false;
+}
+
+static bool any_preferred(const struct situation *s)
+{
+	for (int i = 0; i < s->self->peer_count; i++) {
+		const struct peer_answer *peer = &s->self->peers[i];
+		if (counts(s, peer) && !peer->nofailover && peer->lsn == my_lsn(s) &&
+		    peer->failover_priority > s->settings->failover_priority)
+			return true;
+	}
+	return false;
+}
+
+/* After a restore of the store every known member must have answered, not merely have been asked (safety.md rule 7). */
+static bool distrusts(const struct situation *s)
+{
+	if (!s->self->sight.restored)
+		return false;
+	for (int i = 0; i < s->cluster->member_count; i++) {
+		const struct member *member = &s->cluster->members[i];
+		bool heard = strcmp(member->name, s->self->name) == 0;
+		for (int p = 0; p < s->self->peer_count && !heard; p++)
+			heard = strcmp(s->self->peers[p].name, member->name) == 0 &&
+				peer_is_fresh(&s->self->peers[p], s->now);
+		if (!heard)
+			return true;
+	}
+	return false;
+}
+
+static bool is_lagging(const struct situation *s)
+{
+	uint64_t limit = (uint64_t)s->settings->maximum_lag_on_failover_bytes;
+	return !mutant(34) && s->cluster->optime_lsn > my_lsn(s) && s->cluster->optime_lsn - my_lsn(s) > limit;
+}
+
+uint32_t race_facts(const struct situation *s)
+{
+	const struct settings *set = s->settings;
+	bool known = has_data(s) && s->cluster->initialize == INITIALIZE_DONE && !is_foreign(s) &&
+		     !s->instance->bootstrap_attempt;
+	bool aside = instant_is_set(s->self->aside_until) && left_least_ms(s->self->aside_until, s->now) > 0;
+	bool behind = set->check_timeline && s->instance->timeline < cluster_timeline(s->cluster);
+	return when(serves_as_standby(s), R(SERVING)) |
+	       when(set->nofailover || set->failover_priority <= 0, R(BARRED)) | when(aside, R(ASIDE)) |
+	       when(s->instance->term_pending, R(LEAVING)) | when(known, R(KNOWN)) |
+	       when(rejoin_decide(s) == REJOIN_DIVERGED, R(DIVERGED)) | when(is_lagging(s), R(LAGGING)) |
+	       when(behind, R(BEHIND)) | when(distrusts(s), R(DISTRUST)) | when(peers_are_heard(s), R(HEARD)) |
+	       when(any_primary(s), R(PRIMARY)) | when(any_ahead(s), R(AHEAD)) | when(any_preferred(s), R(PREFERRED));
+}
+
+/* Everything that does not depend on what the others say holds. Distrust does: it is asked away. */
+bool race_is_candidate(const struct situation *s)
+{
+	uint32_t facts = race_facts(s) & ~(R(HEARD) | R(DISTRUST));
+	return table_match(&race_table, facts) == RULE_UNHEARD;
+}
+
+bool race_is_won(const struct situation *s)
+{
+	return table_match(&race_table, race_facts(s)) == RULE_WINNER;
+}

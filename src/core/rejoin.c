@@ -1,0 +1,66 @@
+/* May this data directory stream from the leader? An equal timeline number proves nothing (safety.md rule 4). */
+#include "base/mutant.h"
+#include "facts.h"
+
+#include <string.h>
+
+static uint32_t leader_timeline(const struct situation *s, const struct member *leader)
+{
+	return s->cluster->leader_timeline != 0 ? s->cluster->leader_timeline : leader->timeline;
+}
+
+/* Where the leader's history left the timeline we are on, against how far we got on it. */
+static bool is_beyond(const struct situation *s, uint32_t leader_tl, uint32_t mine)
+{
+	uint64_t left = history_left_at(&s->cluster->history, leader_tl, mine);
+	bool end_is_known = s->instance->tree != PG_TREE_DOWN || s->instance->control == CONTROL_SHUT_DOWN ||
+			    s->instance->control == CONTROL_SHUT_DOWN_IN_RECOVERY;
+	return end_is_known && my_lsn(s) > left;
+}
+
+/* A directory that was armed on a timeline: did that timeline begin with us in the leader's history too? */
+static enum rejoin compare_beginnings(const struct situation *s, uint32_t leader_tl)
+{
+	char mine[96];
+	lease_token_to_text(&s->instance->armed_token, mine, sizeof(mine));
+	if (leader_tl < s->instance->armed_timeline)
+		return REJOIN_WAIT; /* it is about to promote, or its news is old */
+	if (s->self->beginning[0] != '\0')
+		return strcmp(s->self->beginning, mine) == 0 ? REJOIN_FOLLOW : REJOIN_DIVERGED;
+	if (leader_tl == s->instance->armed_timeline)
+		return s->cluster->leader_timeline != 0 ? REJOIN_WAIT : REJOIN_DIVERGED;
+	for (int i = 0; i < s->cluster->history.count; i++) {
+		const struct history_entry *e = &s->cluster->history.entries[i];
+		if (e->timeline + 1 == s->instance->armed_timeline)
+			return strcmp(e->leader, s->self->name) == 0 ? REJOIN_FOLLOW : REJOIN_DIVERGED;
+	}
+	return s->instance->armed_timeline == 1 ? REJOIN_FOLLOW : REJOIN_DIVERGED;
+}
+
+static enum rejoin compare(const struct situation *s, uint32_t leader_tl)
+{
+	bool history_is_current = leader_tl != 0 && cluster_timeline(s->cluster) == leader_tl;
+	if (s->instance->armed_timeline != 0) {
+		if (!history_is_current)
+			return REJOIN_WAIT;
+		enum rejoin began = compare_beginnings(s, leader_tl);
+		if (began != REJOIN_FOLLOW)
+			return began;
+	}
+	uint32_t mine = s->instance->tree == PG_TREE_DOWN ? s->instance->control_timeline : s->instance->timeline;
+	if (history_is_current && mine != 0 && mine <= leader_tl && is_beyond(s, leader_tl, mine))
+		return REJOIN_DIVERGED;
+	return REJOIN_FOLLOW;
+}
+
+/* Without a leader it is compared with what the last one left in the store; what cannot be told then is for the race to settle. */
+enum rejoin rejoin_decide(const struct situation *s)
+{
+	if (mutant(18) || lock_is_mine(s) || !has_data(s))
+		return REJOIN_FOLLOW;
+	const struct member *leader = leader_to_follow(s);
+	if (leader != NULL)
+		return compare(s, leader_timeline(s, leader));
+	uint32_t last = s->cluster->leader_timeline != 0 ? s->cluster->leader_timeline : cluster_timeline(s->cluster);
+	return compare(s, last) == REJOIN_DIVERGED ? REJOIN_DIVERGED : REJOIN_FOLLOW;
+}

@@ -1,0 +1,301 @@
+/* What the files of the Kubernetes store share. One struct dcs; each part of it belongs to the file that is named beside it. */
+#ifndef HOWDAH_DCS_KUBERNETES_PRIVATE_H
+#define HOWDAH_DCS_KUBERNETES_PRIVATE_H
+
+#include "codec/json.h"
+#include "dcs/kubernetes.h"
+
+enum {
+	OBJECT_NAME_SIZE = 256, /* DNS subdomain: 253 */
+	OBJECTS_MAX = 256,      /* of one kind in a cache */
+	PATH_SIZE = 2048,
+	TOKEN_SIZE = 16 * 1024,
+	LIST_BODY_MAX = 16 * 1024 * 1024,
+	WATCH_LINE_MAX = 1024 * 1024,
+};
+
+enum kind { KIND_PODS, KIND_STATE /* Endpoints or ConfigMaps */, KIND_COUNT };
+
+#define ANNOTATION_HOLDER_UID  "howdah.io/holder-uid"
+#define ANNOTATION_TIMELINE    "howdah.io/timeline"
+#define ANNOTATION_INITIALIZER "howdah.io/initializer"
+#define ANNOTATION_TIMELINES   "howdah.io/timelines"
+
+/* ---- access.c: where the API is and who we are ---- */
+
+struct access {
+	char server[URL_SIZE]; /* http(s)://host:port, no slash at the end */
+	char ca_file[URL_SIZE], cert_file[URL_SIZE], key_file[URL_SIZE];
+	char token_file[URL_SIZE]; /* "": token is fixed, or there is none */
+	char token[TOKEN_SIZE];
+	char user[128], password[256];
+	bool insecure, in_cluster;
+	int written_count; /* files that we made from inline data */
+	char written[3][URL_SIZE];
+};
+
+/* In the cluster, else by kubeconfig (contract 1.13). */
+MUST_CHECK bool access_find(struct access *access, const struct kubernetes_params *params, struct err *err);
+MUST_CHECK bool access_read_token(struct access *access, struct err *err); /* the file again */
+void access_finish(struct access *access);                                 /* takes away what it wrote */
+
+/* kubeconfig.c */
+MUST_CHECK bool kubeconfig_read(struct access *access, const char *path, const char *context, struct err *err);
+
+/* ---- client.c: one request to the API; call.c: a request with the contract's retries ---- */
+
+struct client {
+	struct access access;
+	struct instant token_read; /* unset: read it again before the next request */
+	int server_count, server;  /* the one in use */
+	char servers[KUBERNETES_SERVERS_MAX][URL_SIZE];
+	bool direct; /* servers are API servers found by bypass_api_service: their names are in no certificate */
+};
+
+struct request {
+	const char *method, *path, *body; /* body NULL: none */
+	const char *lane;                 /* NULL: the common one */
+	int64_t timeout_ms, idle_timeout_ms;
+	size_t body_max;
+	void (*on_data)(void *arg, const char *data, size_t len);
+	void (*on_done)(void *arg, const struct http_answer *answer);
+	void *arg;
+};
+
+bool client_init(struct dcs *dcs, struct err *err);
+struct http_call *client_start(struct dcs *dcs, const struct request *request);
+void client_note_answer(struct dcs *dcs, const struct http_answer *answer); /* first thing in every on_done */
+int64_t client_try_ms(const struct dcs *dcs, int64_t limit_ms);             /* how long one of several tries may take */
+void client_use_servers(struct dcs *dcs, int count, char servers[][URL_SIZE]);
+void client_use_service(struct dcs *dcs);
+
+bool answer_is_success(const struct http_answer *answer);
+const char *answer_text(const struct http_answer *answer, char *text, size_t size); /* what went wrong, for people */
+
+struct backoff {
+	int64_t delay_ms; /* 0: the first */
+};
+int64_t backoff_next_ms(struct backoff *backoff, struct loop *loop); /* 0.1 s doubling to 1 s, and 0 to 0.8 s more */
+
+/* Something that keeps failing: said at once, then every minute with a count, then its end. */
+struct complaint {
+	struct instant said;
+	int count; /* since then */
+	bool on;
+};
+void complaint_say(struct complaint *complaint, struct loop *loop, const char *format, ...) PRINTF_LIKE(3, 4);
+void complaint_end(struct complaint *complaint, const char *what);
+
+struct call;
+struct call_params {
+	const char *method, *path, *lane; /* method and lane are literals, path is copied */
+	char *body;                       /* taken; NULL: none, or made by prepare */
+	int64_t limit_ms;                 /* for all tries together */
+	bool once;                        /* never repeated */
+	bool repeat_forbidden;            /* 403 is repeated too: a restarted API server answers so for a while */
+	char *(*prepare)(void *arg); /* or NULL: makes the body of each send, last thing before it; the text is taken */
+	void (*done)(void *arg, const struct http_answer *answer); /* the last answer; the call is gone already */
+	void *arg;
+};
+struct call *call_start(struct dcs *dcs, const struct call_params *params);
+void call_cancel(struct call *call); /* takes NULL; done is not called */
+void calls_cancel_all(struct dcs *dcs);
+
+/* ---- bypass.c: the API servers behind the `kubernetes` Service ---- */
+
+struct bypass {
+	struct loop_timer *timer;
+	struct complaint complaint;
+};
+void bypass_init(struct dcs *dcs);
+void bypass_finish(struct dcs *dcs);
+
+/* ---- cache.c ---- */
+
+struct object {
+	char name[OBJECT_NAME_SIZE];
+	char uid[UID_SIZE];
+	uint64_t version; /* 0: it says none */
+	struct json *json;
+	struct member member; /* of a pod; name "": it cannot be a member */
+};
+
+struct cache {
+	int count;
+	struct object *objects[OBJECTS_MAX]; /* by name */
+};
+
+struct object *object_create(enum kind kind, struct json *json,
+			     const char *role_label);                        /* takes json; NULL: it has no name */
+void object_destroy(struct object *object);                                  /* takes NULL */
+const char *object_annotation(const struct object *object, const char *key); /* NULL: none, or object is NULL */
+const char *object_label(const struct object *object, const char *key);
+struct object *cache_find(const struct cache *cache, const char *name); /* NULL: none */
+bool cache_put(struct cache *cache,
+	       struct object *object); /* takes it, replaces one of that name; false: full, object is destroyed */
+struct object *cache_take(struct cache *cache, const char *name); /* out of the cache; NULL: none */
+void cache_clear(struct cache *cache);
+
+/* ---- watch.c: LIST and WATCH of one kind ---- */
+
+enum watch_state { WATCH_WAITING, WATCH_LISTING, WATCH_OPENING, WATCH_OPEN };
+
+struct watch {
+	struct dcs *dcs;
+	enum kind kind;
+	enum watch_state state;
+	bool listed, opened; /* at least once */
+	struct http_call *call;
+	struct loop_timer *list_timer; /* until the next LIST */
+	struct loop_timer *open_timer; /* OPENING: until the stream is taken for open */
+	struct backoff backoff;
+	struct complaint complaint;
+	char version[32]; /* where the next WATCH begins */
+	uint64_t written; /* highest version of our own requests' answers since the LIST was sent */
+	bool broken;      /* what the stream says is of no use: it is dropped when list_timer fires */
+	char *line_memory;
+	struct strbuf line;
+};
+void watch_init(struct watch *watch, struct dcs *dcs, enum kind kind);
+void watch_finish(struct watch *watch);
+void watch_list_now(struct watch *watch);  /* whatever it is doing */
+void watch_list_soon(struct watch *watch); /* within a second; what runs goes on until then */
+
+/* ---- view.c: objects -> struct cluster ---- */
+
+struct view {
+	bool stale;
+	bool surplus_said;
+	bool config_read;
+	uint64_t config_read_version; /* of the config object that was parsed; 0: there was none */
+	struct cluster cluster;
+};
+void view_read_record(const struct object *object, struct lease_object *lease); /* object NULL: not present */
+void view_build(const struct dcs *dcs);
+
+/* ---- objects.c: names, paths, bodies ---- */
+
+void object_name(const struct dcs *dcs, const char *suffix, char *name,
+		 size_t size); /* "" for the leader object; else "config" ... */
+void object_path(const struct dcs *dcs, enum kind kind, const char *name, char *path,
+		 size_t size); /* name NULL: the collection */
+const char *kind_text(const struct dcs *dcs, enum kind kind);
+void selector_encode(const struct dcs *dcs, struct strbuf *to);
+struct json *body_new(const struct dcs *dcs, const char *name, struct json *annotations,
+		      uint64_t version);                                          /* takes annotations; 0: no version */
+void body_drop_nulls(struct json *annotations);                                   /* for a POST */
+void annotation_set(struct json *annotations, const char *key, const char *text); /* NULL or "": null */
+struct json *subsets_wanted(const struct dcs *dcs, const char *pod_ip,
+			    const struct object *leader); /* NULL: leave them */
+char *body_text(struct json *body);                       /* takes it */
+
+/* ---- lock.c ---- */
+
+enum lock_work { LOCK_IDLE, LOCK_ACQUIRE, LOCK_RENEW, LOCK_RELEASE };
+enum { LOCK_SENDS_MAX = 64 };
+
+struct lock {
+	enum lock_work work;
+	struct call *call;
+	struct dcs_lock_write write; /* its texts are copies below */
+	char *slots, *retain_slots, *timeline_token;
+	char pod_ip[HOST_SIZE];
+	struct lease_token token;
+	uint64_t version; /* that the present send is decided on */
+	bool create;      /* there is no object to decide on: POST, which only one can win */
+	bool repeated;    /* the one more PATCH of contract 1.12 was used */
+	struct instant started;
+	int64_t last_renew_us; /* never the same twice, over all calls */
+	int send_count;
+	char renew_times[LOCK_SENDS_MAX][TIME_SIZE]; /* of the sends of this call, the oldest overwritten */
+	dcs_done *done;
+	void *arg;
+};
+void lock_finish(struct dcs *dcs);
+
+/* ---- write.c, state.c, member.c: writes of everything else ---- */
+
+enum feature { FEATURE_STATE, FEATURE_PODS, FEATURE_SERVICE, FEATURE_COUNT };
+
+struct write;
+struct write_params {
+	enum feature feature;
+	enum kind kind;
+	const char *method, *path, *name; /* name: of the object, for the GET after a 409 */
+	char *body;                       /* taken */
+	bool repeat;
+	struct json *wanted; /* taken; or NULL: annotations that show after a 409 that an earlier send of ours did it */
+	bool *busy;          /* or NULL: cleared at the end */
+	dcs_done *done;
+	void *arg;
+};
+void write_start(struct dcs *dcs, const struct write_params *params);
+void writes_cancel_all(struct dcs *dcs);
+void service_ensure(struct dcs *dcs); /* state.c */
+
+/* ---- store.c ---- */
+
+struct later { /* a completion that waits for the loop */
+	struct later *next;
+	dcs_done *done;
+	void *arg;
+	enum dcs_outcome outcome;
+	char text[256];
+};
+
+struct waiter { /* of a refresh */
+	struct waiter *next;
+	struct dcs *dcs;
+	bool missing[KIND_COUNT];
+	struct loop_timer *timer;
+	dcs_done *done;
+	void *arg;
+};
+
+struct dcs {
+	struct loop *loop;
+	struct http_client *http;
+	struct kubernetes_params params;
+	struct dcs_callbacks callbacks;
+	struct client client;
+	struct bypass bypass;
+	struct call *calls;
+	struct write *writes;
+	struct cache caches[KIND_COUNT];
+	struct watch watches[KIND_COUNT];
+	struct view *view;
+	struct lock lock;
+	struct complaint refused[FEATURE_COUNT];
+	bool member_busy, service_done, service_busy;
+	struct waiter *waiters;
+	struct later *laters;
+	struct loop_timer *timer; /* events and laters */
+	bool view_changed, config_changed;
+};
+
+void store_later(struct dcs *dcs, dcs_done *done, void *arg, enum dcs_outcome outcome, const char *text);
+void store_heard(struct dcs *dcs);
+void store_stale(struct dcs *dcs); /* the view must be built again; an event follows */
+void store_put(struct dcs *dcs, enum kind kind, struct object *object); /* from a watch: kept if newer; takes it */
+void store_remove(struct dcs *dcs, enum kind kind, const struct object *object); /* DELETED was seen */
+void store_replace(struct dcs *dcs, enum kind kind,
+		   struct cache *with);             /* by a LIST, whatever the versions; takes what is in it */
+void store_listed(struct dcs *dcs, enum kind kind); /* for those who wait for a refresh */
+const struct object *store_put_answer(struct dcs *dcs, enum kind kind,
+				      const struct http_answer *answer); /* of our own request; NULL: it is no object */
+const struct object *store_leader(const struct dcs *dcs);                /* NULL: none */
+const struct object *store_config(const struct dcs *dcs);
+const struct object *store_own_pod(const struct dcs *dcs);
+const char *store_own_uid(const struct dcs *dcs); /* "": not known yet */
+
+static inline int64_t least(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+static inline int64_t most(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
+}
+
+#endif

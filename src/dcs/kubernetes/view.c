@@ -1,0 +1,161 @@
+/* Objects -> struct cluster: what the annotations say, leniently where the contract is lenient. */
+#include "dcs/kubernetes/private.h"
+
+#include "base/log.h"
+#include "codec/status.h"
+
+#include <string.h>
+
+enum { SYSID_MIN_DIGITS = 10 };
+
+/* Nothing is cut: a text that does not fit cannot be understood. */
+static bool read_text(const struct object *object, const char *key, char *to, size_t size)
+{
+	const char *text = object_annotation(object, key);
+	return text_copy(to, size, text != NULL ? text : "");
+}
+
+static int64_t read_number(const struct object *object, const char *key, int64_t otherwise)
+{
+	const char *text = object_annotation(object, key);
+	int64_t value;
+	return text != NULL && text_to_i64(text, &value) && value >= 0 ? value : otherwise;
+}
+
+static bool annotations_are_texts(const struct object *object)
+{
+	const struct json *annotations = json_path(object->json, "metadata.annotations");
+	if (annotations == NULL || json_is_null(annotations))
+		return true;
+	for (const struct json *item = json_first(annotations); item != NULL; item = json_next(item))
+		if (!json_is_text(item))
+			return false;
+	return json_is_object(annotations);
+}
+
+void view_read_record(const struct object *object, struct lease_object *lease)
+{
+	struct lease_record *record = &lease->record;
+	memset(lease, 0, sizeof(*lease));
+	record->transitions = -1;
+	if (object == NULL)
+		return;
+	lease->present = true;
+	lease->version = object->version;
+	text_copy(lease->uid, sizeof(lease->uid), object->uid);
+	record->ttl_s = read_number(object, "ttl", 0);
+	record->transitions = read_number(object, "transitions", -1);
+	lease->readable = annotations_are_texts(object) && object->version != 0 &&
+			  read_text(object, "leader", record->leader, sizeof(record->leader)) &&
+			  read_text(object, "acquireTime", record->acquire_time, sizeof(record->acquire_time)) &&
+			  read_text(object, "renewTime", record->renew_time, sizeof(record->renew_time));
+}
+
+static void read_leader(const struct object *leader, struct cluster *cluster)
+{
+	view_read_record(leader, &cluster->leader);
+	cluster->optime_lsn = (uint64_t)read_number(leader, "optime", 0);
+	if (!read_text(leader, "slots", cluster->slots, sizeof(cluster->slots)))
+		cluster->slots[0] = '\0'; /* half a JSON text is none */
+	if (!read_text(leader, ANNOTATION_HOLDER_UID, cluster->holder_uid, sizeof(cluster->holder_uid)))
+		cluster->holder_uid[0] = '\0';
+}
+
+static void read_initialize(const struct object *config, struct cluster *cluster)
+{
+	const char *text = object_annotation(config, "initialize");
+	cluster->system_identifier[0] = '\0';
+	if (text == NULL) {
+		cluster->initialize = INITIALIZE_ABSENT;
+		return;
+	}
+	size_t len = strlen(text);
+	cluster->initialize = len == 0 ? INITIALIZE_RUNNING : INITIALIZE_UNREADABLE;
+	if (len < SYSID_MIN_DIGITS || strspn(text, "0123456789") != len)
+		return;
+	if (text_copy(cluster->system_identifier, sizeof(cluster->system_identifier), text))
+		cluster->initialize = INITIALIZE_DONE;
+}
+
+static bool is_json_object(const char *text)
+{
+	struct err err;
+	if (text == NULL)
+		return false;
+	AUTO(json) struct json *json = json_parse(text, strlen(text), &err);
+	return json_is_object(json);
+}
+
+static void read_history(const char *text, struct cluster *cluster)
+{
+	struct err err;
+	cluster->history.count = 0;
+	cluster->has_history = text != NULL;
+	if (text == NULL || history_parse_json(&cluster->history, text, &err))
+		return;
+	cluster->has_history = false;
+	cluster->history.count = 0;
+	log_warning("the history in the config object cannot be read: %s", err.text);
+}
+
+/* History and configuration are large: read when their object has changed. */
+static void read_config(const struct object *config, struct view *view)
+{
+	struct cluster *cluster = &view->cluster;
+	uint64_t version = config != NULL ? config->version : 0;
+	cluster->config_object_version = version;
+	read_initialize(config, cluster);
+	if (view->config_read && version == view->config_read_version)
+		return;
+	view->config_read = true;
+	view->config_read_version = version;
+	cluster->has_config = is_json_object(object_annotation(config, "config"));
+	read_history(object_annotation(config, "history"), cluster);
+}
+
+static void say_surplus(struct view *view, int surplus)
+{
+	if (surplus > 0 && !view->surplus_said)
+		log_warning("more than %d pods match the labels: %d of them are ignored", MEMBERS_MAX, surplus);
+	view->surplus_said = surplus > 0;
+}
+
+/* The first ones by name; ourselves in any case. */
+static void read_members(const struct cache *pods, const char *self, struct view *view)
+{
+	struct cluster *cluster = &view->cluster;
+	int surplus = 0;
+	cluster->member_count = 0;
+	for (int i = 0; i < pods->count; i++) {
+		const struct member *member = &pods->objects[i]->member;
+		if (member->name[0] == '\0')
+			continue;
+		if (cluster->member_count < MEMBERS_MAX) {
+			cluster->members[cluster->member_count++] = *member;
+			continue;
+		}
+		surplus++;
+		if (text_equal(member->name, self))
+			cluster->members[MEMBERS_MAX - 1] = *member;
+	}
+	say_surplus(view, surplus);
+}
+
+/* Once loaded it stays so: how old the news is, `heard` says. */
+static bool is_loaded(const struct dcs *dcs)
+{
+	for (int kind = 0; kind < KIND_COUNT; kind++)
+		if (!dcs->watches[kind].listed || !dcs->watches[kind].opened)
+			return false;
+	return true;
+}
+
+void view_build(const struct dcs *dcs)
+{
+	struct view *view = dcs->view;
+	view->stale = false;
+	view->cluster.loaded = is_loaded(dcs);
+	read_leader(store_leader(dcs), &view->cluster);
+	read_config(store_config(dcs), view);
+	read_members(&dcs->caches[KIND_PODS], dcs->params.name, view);
+}

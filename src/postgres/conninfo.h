@@ -1,0 +1,23 @@
+/* libpq's keyword = value texts: printed in the order of contract 2.8, and one value looked up. */
+#ifndef HOWDAH_POSTGRES_CONNINFO_H
+#define HOWDAH_POSTGRES_CONNINFO_H
+
+#include "codec/config.h"
+
+struct conninfo {
+	const char *dbname, *passfile, *host, *application_name, *krbsrvname,
+		*target_session_attrs; /* NULL or "": left out */
+	int port;
+	const struct config_auth *auth; /* never its password */
+	int major;                      /* which keywords libpq there knows */
+	bool with_defaults; /* sslmode, gssencmode, channel_binding, sslnegotiation when nothing is configured */
+};
+
+void conninfo_print(const struct conninfo *conninfo, struct strbuf *to);
+/* false: no such keyword, or the text is none. The last one counts, as in libpq. */
+bool conninfo_get(const char *text, const char *keyword, char *value, size_t size);
+
+/* One line of a password file per host in a comma list (contract 2.8). */
+void pgpass_print(const char *hosts, int port, const struct config_auth *auth, struct strbuf *to);
+
+#endif

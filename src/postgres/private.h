@@ -1,0 +1,269 @@
+/* Private to the postgres layer. One struct, one job at a time; every callback ends in postgres_turn(). */
+#ifndef HOWDAH_POSTGRES_PRIVATE_H
+#define HOWDAH_POSTGRES_PRIVATE_H
+
+#include "io/pg.h"
+#include "io/seqpacket.h"
+#include "postgres/command.h"
+#include "postgres/control.h"
+#include "postgres/gucs.h"
+#include "postgres/postgres.h"
+#include "supervisor/protocol.h"
+
+#include <sys/types.h>
+
+enum { PATH_SIZE = 512, PROGRAM_SIZE = 256, PENDING_MAX = 32, TAIL_SIZE = 512, REMOVALS_MAX = 16 };
+
+/* ---- link.c: the connection to the supervisor ---- */
+
+enum { LINK_LOST = -1 }; /* as a reply: the connection closed, whether it was done is not known */
+typedef void link_reply(struct postgres *pg, int code, int detail);
+
+struct link {
+	struct seqpacket *socket;
+	struct loop_timer *timer; /* not attached: the next try; attached: the next ASK */
+	int64_t retry_ms;
+	uint32_t next_id;
+	struct {
+		uint32_t id;
+		link_reply *fn;
+		bool sent;
+	} pending[PENDING_MAX];
+	int first, count;
+	bool said;               /* that nobody answers */
+	struct instant launched; /* the supervisor, by us */
+	uint64_t nonce;          /* of the supervisor; 0: none seen yet */
+};
+
+void link_init(struct postgres *pg);
+void link_finish(struct postgres *pg);
+/* A reply comes exactly once, never before this returns; without a connection it is LINK_LOST, by the next turn. */
+void link_send(struct postgres *pg, enum frame_type type, const void *body, size_t size, link_reply *fn);
+void link_send_strings(struct postgres *pg, enum frame_type type, const void *body, size_t size,
+		       const struct command *strings, link_reply *fn);
+const char *link_reply_text(int code);
+void link_turn(struct postgres *pg); /* tells the questions of a closed connection that they are lost */
+
+/* ---- status.c: what the supervisor says, as facts ---- */
+void status_take(struct postgres *pg, const struct frame_status *status);
+void status_lost(struct postgres *pg);
+
+/* ---- run.c: one program at a time beside PostgreSQL ---- */
+enum wait { WAIT_NONE, WAIT_OPEN, WAIT_OK, WAIT_FAILED };
+
+struct run {
+	uint32_t id, last_id; /* 0: none runs */
+	enum wait state;
+	int status;
+	bool killed;
+	char tail[TAIL_SIZE]; /* the end of its stderr */
+	size_t tail_len;
+};
+
+bool run_start(struct postgres *pg, const struct command *command, bool exclusive, int64_t limit_ms);
+void run_kill(struct postgres *pg);
+void run_output(struct postgres *pg, const struct frame_output *output, const char *bytes, size_t len);
+void run_exited(struct postgres *pg, const struct frame_exited *exited);
+void run_attached(struct postgres *pg, const uint32_t jobs[JOBS_MAX], bool other_supervisor);
+void run_last_line(const struct run *run, char *text, size_t size);
+
+/* ---- programs.c: where initdb and its like are ---- */
+struct programs {
+	enum wait found;
+	int count;
+	char paths[64][PROGRAM_SIZE];
+};
+
+void programs_find(struct postgres *pg);
+void programs_take(struct postgres *pg, const char *strings, size_t len, int count);
+/* The program of the version that the data directory names; the only one there is when it names none. */
+MUST_CHECK bool programs_choose(const struct postgres *pg, const char *name, char *path, size_t size, struct err *err);
+int program_path_version(const char *path); /* /usr/lib/postgresql/15/bin/x -> 15, 0: it does not say */
+
+/* ---- markers.c: <data_dir>.howdah/ ---- */
+MUST_CHECK bool marker_write(const struct postgres *pg, const char *name, const char *text, struct err *err);
+MUST_CHECK bool marker_remove(const struct postgres *pg, const char *name, struct err *err);
+bool marker_read(const struct postgres *pg, const char *name, char *text, size_t size); /* false: there is none */
+void marker_path(const struct postgres *pg, const char *name, char *path, size_t size);
+MUST_CHECK bool armed_write(struct postgres *pg, uint32_t timeline, const struct lease_token *token, struct err *err);
+void armed_read(struct postgres *pg);
+void upstream_write(struct postgres *pg, const struct upstream *upstream);
+void upstream_read(struct postgres *pg, struct upstream *upstream);
+
+/* ---- datadir.c ---- */
+void datadir_look(struct postgres *pg);
+int datadir_major(const struct postgres *pg); /* by PG_VERSION; 0: unknown */
+void datadir_path(const struct postgres *pg, const char *name, char *path, size_t size);
+MUST_CHECK bool datadir_prepare_start(struct postgres *pg,
+				      struct err *err); /* modes and what a start may find left over */
+MUST_CHECK bool datadir_set_standby(struct postgres *pg, struct err *err);
+mode_t datadir_file_mode(const struct postgres *pg);
+void history_refresh(struct postgres *pg, uint32_t timeline);
+
+/* ---- remove.c: whole trees, some files a turn ---- */
+struct removal {
+	char path[PATH_SIZE]; /* "": free */
+	bool keep_top;
+};
+
+struct remover {
+	struct loop_timer *timer;
+	struct removal items[REMOVALS_MAX];
+};
+
+void remover_init(struct postgres *pg);
+void remover_finish(struct postgres *pg);
+bool remover_has(const struct postgres *pg, const char *path);
+bool remover_busy(const struct postgres *pg); /* with something whose place is needed again */
+void remover_add(struct postgres *pg, const char *path, bool keep_top);
+void remover_resume(struct postgres *pg); /* what an earlier agent did not finish */
+/* ---- aside.c ---- */
+/* Gets the data directory out of the way: removed when this attempt made it, else renamed. False: err says why. */
+MUST_CHECK bool aside_begin(struct postgres *pg, bool remove, struct err *err);
+
+/* ---- conffiles.c ---- */
+enum conf_role { CONF_PRIMARY, CONF_REPLICA, CONF_STANDBY_LEADER };
+
+MUST_CHECK bool conffiles_write(struct postgres *pg, enum conf_role role, const struct upstream *upstream,
+				struct err *err);
+MUST_CHECK bool conffiles_after_initdb(struct postgres *pg, struct err *err);
+void conffiles_backup(struct postgres *pg);
+void conffiles_restore(struct postgres *pg);
+MUST_CHECK bool pgpass_write(const struct postgres *pg, const char *host, int port, struct err *err);
+void conf_gucs(const struct postgres *pg, enum conf_role role, bool standby_start, struct gucs *to);
+void conf_conninfo(const struct postgres *pg, const struct upstream *upstream, bool for_backup, struct strbuf *to);
+
+/* ---- probe.c ---- */
+struct probe {
+	struct pg *session;
+	struct loop_timer *timer;
+	bool busy, again, over_tcp, quick;
+	struct instant asked;
+	char wanted_conninfo[1024]; /* what primary_conninfo should be; "": none */
+	bool conninfo_in_force;     /* the server's setting equals it, and a walreceiver, if any, uses it */
+};
+
+extern const char probe_options[];
+void probe_init(struct postgres *pg);
+void probe_finish(struct postgres *pg);
+void probe_session(struct postgres *pg, struct pg *session, const char *options); /* where and as whom */
+void probe_now(struct postgres *pg);
+bool probe_if_older(struct postgres *pg, int64_t ms,
+		    bool quick); /* asks when the last question is older; true: it asked */
+void probe_down(struct postgres *pg);
+
+/* ---- work.c: statements of jobs and chores, on a session of their own ---- */
+typedef void work_done(struct postgres *pg, bool ok, const char *error);
+struct work {
+	struct postgres *pg;
+	struct pg *session;
+	work_done *done; /* NULL: nothing runs */
+};
+
+void work_init(struct postgres *pg, struct work *work);
+void work_finish(struct work *work);
+bool work_query(struct work *work, const char *sql, const char *const params[], int64_t timeout_ms, work_done *done);
+
+/* ---- slots.c ---- */
+struct slots {
+	bool wanted, running;
+	int count;
+	char names[MEMBERS_MAX][NAME_SIZE];
+};
+void slots_turn(struct postgres *pg);
+
+/* ---- roles.c ---- */
+/* The passwords the server is known to have; the configuration may already have others. */
+struct passwords {
+	char superuser[256], replication[256], rewind[256];
+	bool changed, running;
+};
+
+MUST_CHECK bool roles_sql(const struct config *config, struct strbuf *to, struct err *err);
+extern const char roles_quiet_sql[];
+void passwords_init(struct postgres *pg);
+void passwords_compare(struct postgres *pg); /* after the configuration changed */
+void passwords_turn(struct postgres *pg);    /* a primary tells the server */
+bool passwords_try_new(struct postgres *pg); /* the one in use was refused: false when there is no other */
+
+/* ---- pending.c: which settings wait for a restart ---- */
+void pending_restart_take(struct postgres *pg, const char *json_text);
+
+/* ---- jobs.c: the machine; the steps are in start.c, create.c and change.c ---- */
+enum step_result { STEP_WAIT, STEP_NEXT, STEP_END /* the rest is not needed */, STEP_FAIL };
+/* Called when its turn comes (first) and again whenever anything happened; looks at what is there, never waits. */
+typedef enum step_result step_fn(struct postgres *pg, bool first);
+
+enum { STEPS_MAX = 12 };
+
+struct job {
+	enum pg_job kind;
+	step_fn *const *steps; /* NULL-terminated */
+	int step;
+	bool fresh, undoing;
+	struct instant step_since;
+	int64_t poll_ms; /* < 0: no need to look again without an event */
+	char why[REASON_SIZE];
+	enum wait reply, sql; /* of the last frame, statement */
+	int reply_code;
+	struct upstream upstream;
+	struct lease_token token;
+	bool immediate;
+	bool made;            /* something is in the directory, or about to be: a failure removes it */
+	uint64_t postmasters; /* counted before START */
+};
+
+void job_begin(struct postgres *pg, enum pg_job kind, const struct job *with);
+void job_turn(struct postgres *pg);
+void job_cancel(struct postgres *pg);
+enum step_result job_fail(struct postgres *pg, const char *format, ...) PRINTF_LIKE(2, 3);
+enum step_result job_send(struct postgres *pg, enum frame_type type, const void *body, size_t size,
+			  const struct command *strings);
+enum step_result job_reply(struct postgres *pg, const char *what); /* STEP_NEXT once it is REPLY_OK */
+enum step_result job_query(struct postgres *pg, const char *sql, bool first, const char *what);
+
+step_fn step_programs, step_initdb_prepare, step_initdb_run, step_initdb_finish, step_clone_prepare, step_clone_run,
+	step_clone_finish, step_undo, step_undo_wait, step_aside, step_aside_wait;
+step_fn step_prepare_standby, step_start_standby, step_prepare_primary, step_start_primary, step_start_wait,
+	step_started, step_stop, step_stop_wait;
+step_fn step_promote_arm, step_promote, step_promote_wait, step_follow_write, step_reload, step_follow_wait, step_quiet,
+	step_roles, step_post_command;
+
+struct postgres {
+	struct loop *loop;
+	const struct config *config;
+	uint64_t generation;
+	void (*on_change)(void *arg);
+	void *arg;
+	struct instance instance, told;
+	struct postgres_details details;
+	struct link link;
+	struct run run;
+	struct programs programs;
+	struct remover remover;
+	struct probe probe;
+	struct work work, checkpoint; /* a checkpoint may take minutes */
+	struct slots slots;
+	struct passwords passwords;
+	struct job job;
+	struct control control; /* of the last look */
+	bool control_ok;
+	uint32_t history_timeline;
+	enum conf_role role;      /* of the files as they were written */
+	struct upstream upstream; /* of the files as they were written */
+	char pending_guard[512];  /* JSON members that the standby start guard found */
+	enum pg_tree last_tree;   /* before the connection was lost */
+	bool end_asked;           /* the next end of PostgreSQL is wanted */
+	bool turning, changed;
+	bool reconfigure_wanted;          /* the files do not fit the role or the configuration any more */
+	int stale_replies, stale_answers; /* of jobs that were given up */
+	struct frame_deadline deadline;   /* the last one that was asked for */
+	bool deadline_wanted;
+	uint64_t deadline_number;
+	struct loop_timer *turn_timer, *poll_timer, *change_timer;
+};
+
+void postgres_turn(struct postgres *pg); /* something happened: jobs go on, changes are told */
+void postgres_turn_soon(struct postgres *pg);
+
+#endif

@@ -1,0 +1,35 @@
+/* Statements of jobs and chores. Each session lives only while it has something to do. */
+#include "postgres/private.h"
+
+static void on_answer(void *arg, const struct pg_answer *answer)
+{
+	struct work *work = arg;
+	work_done *done = work->done;
+	char error[REASON_SIZE];
+	text_copy(error, sizeof(error), answer->error == NULL ? "" : answer->error);
+	work->done = NULL;
+	done(work->pg, answer->error == NULL, error);
+	postgres_turn(work->pg);
+}
+
+void work_init(struct postgres *pg, struct work *work)
+{
+	work->pg = pg;
+	work->session = pg_create(pg->loop);
+}
+
+void work_finish(struct work *work)
+{
+	pg_destroy(work->session);
+}
+
+bool work_query(struct work *work, const char *sql, const char *const params[], int64_t timeout_ms, work_done *done)
+{
+	if (work->done != NULL)
+		return false;
+	work->done = done;
+	probe_session(work->pg, work->session,
+		      "-c statement_timeout=0 -c synchronous_commit=local -c search_path=pg_catalog");
+	pg_query(work->session, sql, params, timeout_ms, on_answer, work);
+	return true;
+}

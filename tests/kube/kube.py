@@ -1,0 +1,338 @@
+"""A real kube-apiserver with its etcd, for one test run.
+
+There is no scheduler, controller or kubelet: nothing happens that a test did not do. Pods are objects that a test
+creates; one without a node is deleted at once, one with a node stays in Terminating until deleted with grace_s=0.
+With a Net the server lives on its machine "api" and members reach it from theirs; without one it listens on 127.0.0.1.
+"""
+import contextlib
+import functools
+import http.client
+import json
+import os
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+import tempfile
+import time
+
+from api import ApiError, Client, path
+from credentials import Account, make_keys, write, write_kubeconfig
+from guard import Guard
+from net import state
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+START_S = 60
+ADMIN = ("admin.crt", "admin.key")
+AUDIT_POLICY = """apiVersion: audit.k8s.io/v1
+kind: Policy
+omitStages: [RequestReceived]
+rules:
+- level: None
+  users: ["system:apiserver"]
+- level: Metadata
+"""
+BYPASS = [{"apiGroups": [""], "resources": ["endpoints"], "resourceNames": ["kubernetes"], "verbs": ["get"]}]
+# the resources of role.yaml that the other kind of state does without
+NOT_IN_MODE = {"configmaps": {"endpoints", "services"}, "endpoints": {"configmaps"}}
+
+
+class Unavailable(Exception):
+    """There is no API server to be had here; the text says why, for the line that says what is skipped."""
+
+
+def binary():
+    """The program. Its first build takes minutes and may download: not on a machine of a Net."""
+    built = subprocess.run([os.path.join(HERE, "build.sh")], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    if built.returncode == 3:
+        raise Unavailable(built.stderr.strip().splitlines()[-1])
+    if built.returncode:
+        raise RuntimeError(built.stderr)
+    return built.stdout.strip()
+
+
+def wait(condition, what, timeout_s=10):
+    """The first true value of condition(); exceptions of the API and of the network count as not yet."""
+    deadline = time.monotonic() + timeout_s
+    last = None
+    while time.monotonic() < deadline:
+        try:
+            value = condition()
+            if value:
+                return value
+        except (ApiError, OSError, http.client.HTTPException) as error:
+            last = error
+        time.sleep(0.02)
+    raise TimeoutError(f"not in {timeout_s} s: {what}" + (f" ({last!r})" if last else ""))
+
+
+class Kube:
+    def __init__(self, net=None):
+        self._hyper = binary()
+        self.net = net
+        self.guard = net.guard if net else Guard()
+        self.home = tempfile.mkdtemp(prefix="howdah-kube-")
+        os.chmod(self.home, 0o755)
+        self.guard.directory(self.home)
+        self.address = net.address("api") if net else "127.0.0.1"
+        self.port, self._etcd_port, self._peer_port = _free_ports(3) if not net else (6443, 2379, 2380)
+        self.audit_log = self.file("audit.log")
+        self._processes = {}
+        make_keys(self.home, self.address)
+        write(self.file("audit.yaml"), AUDIT_POLICY)
+        self.admin = self.client(ADMIN)
+        self._start_all()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def file(self, *name):
+        return os.path.join(self.home, *name)
+
+    def close(self):
+        for name in list(self._processes):
+            self.kill(name)
+        if not self.net:
+            self.guard.close()
+        shutil.rmtree(self.home, ignore_errors=True)
+
+    # the processes
+
+    def pause(self, name="kube-apiserver"):
+        """Stops it as it is: connections are still accepted, by the kernel, and nothing is answered."""
+        self._processes[name].send_signal(signal.SIGSTOP)
+        wait(lambda: state(self._processes[name].pid) == "T", f"{name} is stopped")
+
+    def resume(self, name="kube-apiserver"):
+        self._processes[name].send_signal(signal.SIGCONT)
+
+    def kill(self, name="kube-apiserver"):
+        process = self._processes[name]
+        process.kill()
+        process.wait()
+        del self._processes[name]
+
+    def start(self):
+        """After kill(): the same server again. Returns when it is ready."""
+        if "etcd" not in self._processes:
+            self._start_etcd()
+        if "kube-apiserver" not in self._processes:
+            self._start_apiserver()
+        self._wait_ready()
+
+    def restart(self):
+        self.kill()
+        self.start()
+
+    def mend(self):
+        """Resumes what is paused and starts what was killed, for the next test."""
+        for name in self._processes:
+            self.resume(name)
+        self.start()
+
+    def pid(self, name="kube-apiserver"):
+        return self._processes[name].pid
+
+    def memory_kib(self, name="kube-apiserver"):
+        with open(f"/proc/{self.pid(name)}/status", encoding="ascii") as status:
+            return next(int(line.split()[1]) for line in status if line.startswith("VmRSS:"))
+
+    def backup(self):
+        """A copy of the state as it is now, for restore(). etcd stands still for the moment that the copy takes."""
+        copy = tempfile.mkdtemp(prefix="backup-", dir=self.home)
+        self.pause("etcd")
+        try:
+            shutil.copytree(self.file("etcd"), copy, dirs_exist_ok=True)
+        finally:
+            self.resume("etcd")
+        return copy
+
+    def restore(self, copy):
+        """The cluster's state of the time of the backup, resourceVersions included: what came after never was."""
+        for name in list(self._processes):
+            self.kill(name)
+        shutil.rmtree(self.file("etcd"))
+        shutil.copytree(copy, self.file("etcd"))
+        self.start()
+
+    # what a test wants to exist
+
+    def namespace(self, name):
+        return self.admin.create("namespaces", None, {"metadata": {"name": name}})
+
+    def account(self, namespace, mode="configmaps", without=(), rules=None, extra=(), bypass=False, name="howdah"):
+        """A ServiceAccount that may do what role.yaml says for state in `mode`, less the resources in `without`, plus
+        the rules in `extra`; or just `rules`. `bypass` adds reading the addresses of the API server itself."""
+        rules = self._rules_without(NOT_IN_MODE[mode] | set(without)) if rules is None else rules
+        self.admin.create("serviceaccounts", namespace, {"metadata": {"name": name}})
+        self._grant(namespace, name, namespace, [*rules, *extra])
+        if bypass:
+            self._grant("default", f"{name}-{namespace}", namespace, BYPASS, name)
+        return Account(self, namespace, name)
+
+    def set_rules(self, namespace, rules, name="howdah"):
+        """Changes the rights of an account; the server follows a moment later."""
+        self.admin.patch("roles", namespace, name, {"rules": list(rules)}, patch="merge")
+
+    def rules(self, namespace, name="howdah"):
+        return self.admin.get("roles", namespace, name)["rules"]
+
+    def pod(self, namespace, name, labels=None, ip=None, node=None, annotations=None, spec=None):
+        """A pod object, running and with an address when `ip` is given. With a `node` it outlives its deletion."""
+        body = {
+            "metadata": {"name": name, "labels": labels or {}, "annotations": annotations or {}},
+            "spec": {
+                "initContainers": [{"name": "howdah", "image": "howdah:test", "restartPolicy": "Always"}],
+                "containers": [{"name": "postgres", "image": "postgres:test"}],
+                **({"nodeName": node} if node else {}),
+                **(spec or {}),
+            },
+        }
+        pod = self.admin.create("pods", namespace, body)
+        return self.set_pod_ip(namespace, name, ip) if ip else pod
+
+    def set_pod_ip(self, namespace, name, ip):
+        status = {"phase": "Running", "podIP": ip, "podIPs": [{"ip": ip}],
+                  "conditions": [{"type": kind, "status": "True"} for kind in ("Ready", "ContainersReady")]}
+        return self.admin.patch("pods", namespace, name, {"status": status}, subresource="status")
+
+    def annotations(self, kind, namespace, name):
+        return self.admin.get(kind, namespace, name)["metadata"].get("annotations", {})
+
+    # what was asked of the server
+
+    def mark(self):
+        """Now, as a place in the audit log: give it to requests() as `since`."""
+        return os.path.getsize(self.audit_log)
+
+    def requests(self, since=0, **wanted):
+        """The audit events of the requests answered since; a watch counts as soon as it is open. Filters: user, verb,
+        resource, name, code, source (the address it came from). A request shows a moment after its answer."""
+        with open(self.audit_log, encoding="utf-8") as log:
+            log.seek(since)
+            events = [json.loads(line) for line in log if line.endswith("\n")]
+        latest = {event["auditID"]: event for event in events}
+        return [event for event in latest.values() if wanted.items() <= _audited(event).items()]
+
+    def forbidden(self, user=None, since=0):
+        return self.requests(since=since, code=403, **({"user": user} if user else {}))
+
+    # credentials
+
+    def write_kubeconfig(self, filename, namespace="default"):
+        """The administrator's."""
+        return write_kubeconfig(filename, self.server, self.home, namespace)
+
+    def client(self, certificate=None, token=None, machine="client"):
+        tls = ssl.create_default_context(cafile=self.file("ca.crt"))
+        if certificate:
+            tls.load_cert_chain(*map(self.file, certificate))
+        dial = socket.create_connection
+        if self.net:
+            def dial(address, timeout):
+                return self.net.connect(machine, address, timeout)
+        return Client(self.address, self.port, tls, token, dial)
+
+    @property
+    def server(self):
+        return f"https://{self.address}:{self.port}"
+
+    # within
+
+    def _rules_without(self, without):
+        kept = [(rule, [name for name in rule["resources"] if name not in without]) for rule in self._role]
+        return [{**rule, "resources": resources} for rule, resources in kept if resources]
+
+    @functools.cached_property
+    def _role(self):
+        """The rules of role.yaml, read by the one who can read YAML here: the server."""
+        with open(os.path.join(HERE, "role.yaml"), encoding="utf-8") as text:
+            role = self.admin.request("POST", path("roles", "kube-system"), text.read(), query={"dryRun": "All"},
+                                      content_type="application/yaml")
+        return role["rules"]
+
+    def _grant(self, namespace, role, account_namespace, rules, account=None):
+        self.admin.create("roles", namespace, {"metadata": {"name": role}, "rules": rules})
+        self.admin.create("rolebindings", namespace, {
+            "metadata": {"name": role},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": role},
+            "subjects": [{"kind": "ServiceAccount", "name": account or role, "namespace": account_namespace}],
+        })
+
+    def _start_all(self):
+        try:
+            self.start()
+        except BaseException:
+            self.close()
+            raise
+
+    def _start_etcd(self):
+        url = f"http://127.0.0.1:{self._etcd_port}"
+        peer = f"http://127.0.0.1:{self._peer_port}"
+        self._launch("etcd", {
+            "data-dir": self.file("etcd"), "listen-client-urls": url, "advertise-client-urls": url,
+            "listen-peer-urls": peer, "initial-advertise-peer-urls": peer, "initial-cluster": f"default={peer}",
+            "unsafe-no-fsync": "true", "log-level": "warn",
+        })
+
+    def _start_apiserver(self):
+        self._launch("kube-apiserver", {
+            "etcd-servers": f"http://127.0.0.1:{self._etcd_port}",
+            "bind-address": "0.0.0.0" if self.net else "127.0.0.1", "secure-port": self.port,
+            "advertise-address": self.address,
+            # an Endpoints object does not take a loopback address
+            **({} if self.net else {"endpoint-reconciler-type": "none"}),
+            "tls-cert-file": "api.crt", "tls-private-key-file": "api.key", "client-ca-file": "ca.crt",
+            "service-account-key-file": "sa.pub", "service-account-signing-key-file": "sa.key",
+            "service-account-issuer": "https://kubernetes.default.svc", "service-cluster-ip-range": "10.96.0.0/16",
+            # pods come without a service account of their own
+            "authorization-mode": "RBAC", "disable-admission-plugins": "ServiceAccount",
+            "audit-log-path": self.audit_log, "audit-policy-file": "audit.yaml",
+        })
+
+    def _launch(self, name, options):
+        argv = [self._hyper, name, *(f"--{key}={value}" for key, value in options.items())]
+        with open(self.file(f"{name}.log"), "ab") as log:
+            streams = {"stdin": subprocess.DEVNULL, "stdout": log, "stderr": log, "cwd": self.home}
+            if self.net:
+                process = self.net.run("api", argv, **streams)
+            else:
+                process = subprocess.Popen(argv, start_new_session=True, **streams)
+        self.guard.process(process.pid)
+        self._processes[name] = process
+
+    def _wait_ready(self):
+        wait(self._is_ready, "kube-apiserver is ready, see " + self.home, START_S)
+
+    def _is_ready(self):
+        for name, process in self._processes.items():
+            if process.poll() is not None:
+                raise RuntimeError(f"{name} has ended with {process.returncode}:\n{self._last_lines(name)}")
+        if self.admin.request("GET", "/readyz") != "ok":
+            return False
+        return not self.net or self.admin.get("endpoints", "default", "kubernetes").get("subsets")
+
+    def _last_lines(self, name):
+        with open(self.file(f"{name}.log"), encoding="utf-8", errors="replace") as log:
+            return "".join(log.readlines()[-10:])
+
+
+def _free_ports(count):
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for sock in sockets:
+            sock.bind(("127.0.0.1", 0))
+        return [sock.getsockname()[1] for sock in sockets]
+
+
+def _audited(event):
+    target = event.get("objectRef", {})
+    return {
+        "user": event["user"].get("username"), "verb": event["verb"], "resource": target.get("resource"),
+        "name": target.get("name"), "code": event.get("responseStatus", {}).get("code"),
+        "source": (event.get("sourceIPs") or [None])[0],
+    }

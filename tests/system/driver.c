@@ -1,0 +1,279 @@
+/* The postgres layer by hand, for tests: acts come in as lines, what is sensed goes out as one JSON object a line.
+ * usage: driver NAME DATA_DIR RUN_DIR PORT SUPERVISOR */
+#include "base/log.h"
+#include "postgres/postgres.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { RENEW_MS = 300 };
+
+struct driver {
+	struct loop *loop;
+	struct loop_io *input;
+	struct loop_timer *renew;
+	struct postgres *pg;
+	struct config config;
+	struct lease_token token;
+	int64_t deadline_ms;
+	char line[4096];
+	size_t len;
+};
+
+static const char *const trees[] = { "unknown",   "down",    "starting", "standby",
+				     "promoting", "primary", "stopping", "fencing" };
+static const char *const dirs[] = { "unknown", "empty", "ok", "invalid", "unreadable", "marked" };
+static const char *const jobs[] = { "none",    "initdb", "post_bootstrap", "clone", "start_standby", "start_primary",
+				    "promote", "stop",   "follow",         "aside", "inspect" };
+
+static void print_state(void *arg)
+{
+	struct driver *d = arg;
+	const struct instance *in = postgres_instance(d->pg);
+	const struct postgres_details *details = postgres_details(d->pg);
+	AUTO(json) struct json *o = json_new_object();
+	json_set_bool(o, "attached", in->attached);
+	json_set_text(o, "tree", trees[in->tree]);
+	json_set_bool(o, "writable", in->writable);
+	json_set_bool(o, "nothing_left", in->nothing_left);
+	json_set_bool(o, "crashed", in->crashed);
+	json_set_bool(o, "fenced", in->fenced);
+	json_set_bool(o, "deadline", instant_is_set(in->deadline));
+	json_set_text(o, "data", dirs[in->data]);
+	json_set_text(o, "system_identifier", in->system_identifier);
+	json_set_i64(o, "control", in->control);
+	json_set_i64(o, "control_timeline", in->control_timeline);
+	json_set_i64(o, "armed_timeline", in->armed_timeline);
+	json_set_text(o, "armed_leader", in->armed_token.leader);
+	json_set_bool(o, "was_primary", in->was_primary);
+	json_set_i64(o, "server_version", in->server_version);
+	json_set_bool(o, "answers", in->answers);
+	json_set_bool(o, "in_recovery", in->in_recovery);
+	json_set_i64(o, "timeline", in->timeline);
+	json_set_i64(o, "write_lsn", (int64_t)in->write_lsn);
+	json_set_i64(o, "receive_lsn", (int64_t)in->receive_lsn);
+	json_set_i64(o, "replay_lsn", (int64_t)in->replay_lsn);
+	json_set_bool(o, "streaming", in->streaming);
+	json_set_text(o, "upstream", in->upstream);
+	json_set_i64(o, "upstream_port", in->upstream_port);
+	json_set_i64(o, "history", in->history.count);
+	json_set_text(o, "job", jobs[in->job]);
+	json_set_text(o, "failed_job", jobs[in->failed_job]);
+	json_set_i64(o, "failures", in->failures);
+	json_set_text(o, "failure", in->failure);
+	json_set_i64(o, "clone_total", in->clone_total_bytes);
+	json_set_i64(o, "replicas", details->replica_count);
+	json_set_text(o, "slots", details->slots);
+	json_set_text(o, "started", details->postmaster_start_time);
+	json_set_text(o, "pending", details->pending_restart_reason);
+	AUTO(text) char *text = json_print_text(o, JSON_COMPACT);
+	printf("%s\n", text);
+	fflush(stdout);
+}
+
+static void renew(void *arg)
+{
+	struct driver *d = arg;
+	postgres_set_deadline(d->pg, instant_after_ms(loop_now(d->loop), d->deadline_ms), &d->token, true);
+	loop_timer_set(d->renew, RENEW_MS);
+}
+
+/* 0: it is not renewed any more, what is armed stays. */
+static void set_deadline(struct driver *d, const char *ms)
+{
+	int64_t value;
+	if (!text_to_i64(ms, &value))
+		return;
+	d->deadline_ms = value;
+	loop_timer_set(d->renew, value == 0 ? -1 : 0);
+}
+
+static struct upstream upstream_of(char *const words[])
+{
+	struct upstream upstream = { .port = 0 };
+	int64_t port = 0;
+	if (words[1] == NULL || words[2] == NULL || words[3] == NULL || !text_to_i64(words[2], &port))
+		return upstream;
+	text_copy(upstream.host, sizeof(upstream.host), words[1]);
+	text_copy(upstream.member, sizeof(upstream.member), words[3]);
+	upstream.port = (int)port;
+	return upstream;
+}
+
+static void set_parameter(struct driver *d, const char *name, const char *value)
+{
+	struct json *parameters = json_new_object();
+	json_set_text(parameters, name, value);
+	json_set(d->config.postgresql, "parameters", parameters);
+	postgres_reload(d->pg);
+}
+
+static void set_password(struct driver *d, const char *password)
+{
+	text_copy(d->config.replication.password, sizeof(d->config.replication.password), password);
+	text_copy(d->config.superuser.password, sizeof(d->config.superuser.password), password);
+	postgres_reload(d->pg);
+}
+
+static void sync_slots(struct driver *d, char *const words[])
+{
+	static char names[MEMBERS_MAX][NAME_SIZE];
+	int count = 0;
+	for (int i = 1; words[i] != NULL && count < MEMBERS_MAX; i++)
+		text_copy(names[count++], NAME_SIZE, words[i]);
+	postgres_sync_slots(d->pg, (const char(*)[NAME_SIZE])names, count);
+}
+
+static bool act_on_cluster(struct driver *d, char *const words[])
+{
+	const char *verb = words[0];
+	struct upstream upstream = upstream_of(words);
+	if (text_equal(verb, "clone"))
+		postgres_clone(d->pg, &upstream);
+	else if (text_equal(verb, "standby"))
+		postgres_start_standby(d->pg, &upstream);
+	else if (text_equal(verb, "follow"))
+		postgres_follow(d->pg, &upstream);
+	else if (text_equal(verb, "slots"))
+		sync_slots(d, words);
+	else if (text_equal(verb, "param") && words[1] != NULL && words[2] != NULL)
+		set_parameter(d, words[1], words[2]);
+	else if (text_equal(verb, "password") && words[1] != NULL)
+		set_password(d, words[1]);
+	else if (text_equal(verb, "deadline") && words[1] != NULL)
+		set_deadline(d, words[1]);
+	else
+		return false;
+	return true;
+}
+
+static void act(struct driver *d, char *const words[])
+{
+	const char *verb = words[0];
+	if (verb == NULL)
+		return;
+	if (act_on_cluster(d, words))
+		; /* done */
+	else if (text_equal(verb, "initdb"))
+		postgres_initdb(d->pg);
+	else if (text_equal(verb, "primary"))
+		postgres_start_primary(d->pg, &d->token);
+	else if (text_equal(verb, "promote"))
+		postgres_promote(d->pg, &d->token);
+	else if (text_equal(verb, "stop"))
+		postgres_stop(d->pg, words[1] != NULL);
+	else if (text_equal(verb, "post_bootstrap"))
+		postgres_post_bootstrap(d->pg);
+	else if (text_equal(verb, "bootstrap_done"))
+		postgres_bootstrap_done(d->pg);
+	else if (text_equal(verb, "aside"))
+		postgres_move_aside(d->pg);
+	else if (text_equal(verb, "cancel"))
+		postgres_cancel_job(d->pg);
+	else if (text_equal(verb, "checkpoint"))
+		postgres_checkpoint(d->pg);
+	else if (text_equal(verb, "probe"))
+		postgres_probe(d->pg);
+	else if (text_equal(verb, "quit"))
+		loop_stop(d->loop);
+	else if (!text_equal(verb, "state"))
+		fprintf(stderr, "unknown: %s\n", verb);
+	print_state(d);
+}
+
+static void take_line(struct driver *d, char *line)
+{
+	char *words[16] = { NULL };
+	for (int i = 0; i < 15 && (words[i] = strsep(&line, " ")) != NULL; i++)
+		;
+	act(d, words);
+}
+
+static void on_input(void *arg, UNUSED int ready)
+{
+	struct driver *d = arg;
+	ssize_t n = read(STDIN_FILENO, d->line + d->len, sizeof(d->line) - 1 - d->len);
+	if (n <= 0) {
+		loop_stop(d->loop);
+		return;
+	}
+	d->len += (size_t)n;
+	d->line[d->len] = '\0';
+	for (char *end; (end = strchr(d->line, '\n')) != NULL;) {
+		*end = '\0';
+		take_line(d, d->line);
+		d->len -= (size_t)(end + 1 - d->line);
+		memmove(d->line, end + 1, d->len + 1);
+	}
+}
+
+static void set_text(char *to, size_t size, const char *from)
+{
+	if (!text_copy(to, size, from))
+		exit(2);
+}
+
+static void configure(struct config *config, char *argv[])
+{
+	struct err err;
+	int64_t port;
+	static const char local[] =
+		"{\"bootstrap\": {\"initdb\": [\"data-checksums\", \"no-sync\", {\"auth-host\": \"scram-sha-256\"}],"
+		" \"pg_hba\": [\"host replication replicator 127.0.0.1/32 scram-sha-256\","
+		" \"host all all 127.0.0.1/32 scram-sha-256\"]}}";
+	if (!text_to_i64(argv[4], &port))
+		exit(2);
+	config->local = json_parse(local, strlen(local), &err);
+	config->dynamic = json_new_object();
+	config->postgresql = json_new_object();
+	config->settings = (struct settings){ .ttl_ms = 15000, .loop_wait_ms = 1000, .use_slots = true };
+	set_text(config->name, sizeof(config->name), argv[1]);
+	set_text(config->scope, sizeof(config->scope), "demo");
+	set_text(config->data_dir, sizeof(config->data_dir), argv[2]);
+	set_text(config->config_dir, sizeof(config->config_dir), argv[2]);
+	set_text(config->run_dir, sizeof(config->run_dir), argv[3]);
+	set_text(config->supervisor, sizeof(config->supervisor), argv[5]);
+	set_text(config->config_base_name, sizeof(config->config_base_name), "postgresql");
+	snprintf(config->pgpass, sizeof(config->pgpass), "%.200s/pgpass", argv[3]);
+	set_text(config->pg_listen.host, sizeof(config->pg_listen.host), "127.0.0.1");
+	config->pg_listen.port = (int)port;
+	set_text(config->superuser.username, sizeof(config->superuser.username), "postgres");
+	set_text(config->superuser.password, sizeof(config->superuser.password), "geheim-super");
+	set_text(config->replication.username, sizeof(config->replication.username), "replicator");
+	set_text(config->replication.password, sizeof(config->replication.password), "geheim: re'pl\\");
+}
+
+int main(int argc, char *argv[])
+{
+	static struct driver d;
+	struct err err = { .kind = ERR_NONE };
+	if (argc != 6)
+		return 2;
+	log_set_level(LOG_DEBUG);
+	configure(&d.config, argv);
+	d.loop = loop_create(&err);
+	d.token = (struct lease_token){ .acquire_time = "2026-01-01T00:00:00+00:00", .transitions = 7 };
+	set_text(d.token.leader, sizeof(d.token.leader), argv[1]);
+	if (d.loop == NULL) {
+		fprintf(stderr, "%s\n", err.text);
+		return 1;
+	}
+	struct postgres_params params = {
+		.config = &d.config,
+		.generation = (uint64_t)loop_now(d.loop).boot_us,
+		.on_change = print_state,
+		.arg = &d,
+	};
+	d.pg = postgres_create(d.loop, &params, &err);
+	d.renew = loop_timer_create(d.loop, renew, &d);
+	d.input = loop_io_create(d.loop, STDIN_FILENO, on_input, &d);
+	loop_io_want(d.input, LOOP_READ);
+	loop_run(d.loop);
+	loop_io_destroy(d.input);
+	loop_timer_destroy(d.renew);
+	postgres_destroy(d.pg);
+	loop_destroy(d.loop);
+	return 0;
+}

@@ -1,0 +1,208 @@
+"""Clusters of real members for stories: real PostgreSQL, real API server, each member on a machine of its own.
+
+A member is a supervisor and an agent as separate processes, a bare Pod object, and a directory. Nothing here judges; see writer.py.
+"""
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import urllib.request
+
+import yaml
+
+sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "kube"))
+import kube as kubelib  # noqa: E402
+import net as netlib  # noqa: E402
+
+ROOT = pathlib.Path(__file__).parents[3]
+BUILD = pathlib.Path(os.environ.get("BUILD", ROOT / "build")).resolve()
+BIN = "/usr/lib/postgresql/15/bin"
+USER = "postgres" if os.getuid() == 0 else None
+LABELS = {"application": "howdah"}
+wait = kubelib.wait
+
+
+class Member:
+    def __init__(self, cluster, machine, name, home=None, labels=True):
+        self.cluster, self.machine, self.name = cluster, machine, name
+        self.address = cluster.net.address(machine)
+        self.home = pathlib.Path(home or tempfile.mkdtemp(prefix=f"howdah-{name}-", dir=cluster.home))
+        self.run = self.home / "run"
+        self.data = self.home / "volume" / "data"
+        for directory in (self.home, self.run, self.home / "volume", self.home / "sa"):
+            directory.mkdir(exist_ok=True)
+        cluster.account.write_directory(str(self.home / "sa"))
+        self.config = self.home / "howdah.yaml"
+        self.agent = self.supervisor = None
+        self.overrides = {}
+        if labels:
+            self.make_pod()
+
+    def make_pod(self):
+        labels = {**LABELS, "cluster-name": self.cluster.scope}
+        self.cluster.kube.pod(self.cluster.namespace, self.name, labels, ip=self.address)
+
+    def settings(self):
+        c = self.cluster
+        own = {
+            "scope": c.scope, "name": self.name,
+            "restapi": {"listen": "0.0.0.0:8008", "connect_address": f"{self.address}:8008"},
+            "kubernetes": {"labels": LABELS, "namespace": c.namespace, "pod_ip": self.address, "use_endpoints": c.mode == "endpoints"},
+            "bootstrap": {"dcs": c.dynamic, "initdb": [{"encoding": "UTF8"}, {"locale": "C"}, "data-checksums", "no-sync"]},
+            "postgresql": {
+                "listen": "0.0.0.0:5432", "connect_address": f"{self.address}:5432", "data_dir": str(self.data), "bin_dir": BIN,
+                "pgpass": str(self.run / "pgpass"), "remove_data_directory_on_diverged_timelines": True,
+                "pg_hba": ["local all all trust", "host all all all scram-sha-256", "host replication replicator all scram-sha-256"],
+                "authentication": {"superuser": {"username": "postgres", "password": "super-secret"},
+                                   "replication": {"username": "replicator", "password": "rep-secret"}},
+                "parameters": {"unix_socket_directories": str(self.run / "pg")}},
+            "howdah": {"run_dir": str(self.run), "laboratory": True, "service_account_dir": str(self.home / "sa")},
+        }
+        return merge(own, self.overrides)
+
+    def write_config(self):
+        self.config.write_text(yaml.safe_dump(self.settings(), sort_keys=False))
+        for path in [self.home, *self.home.rglob("*")] if not self.data.exists() else [self.config]:
+            if USER:
+                shutil.chown(path, USER, USER)
+
+    def start_supervisor(self):
+        self.write_config()
+        log = open(self.home / "supervisor.log", "ab")
+        self.supervisor = self.cluster.net.run(self.machine, [str(BUILD / "howdah-supervisor"), "--dir", str(self.run)], user=USER,
+                                               stdout=log, stderr=log, cwd="/", env={"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"})
+
+    def start_agent(self, binary=None):
+        self.write_config()
+        log = open(self.home / "agent.log", "ab")
+        env = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", **self.cluster.account.environment(), **self.environment()}
+        self.agent = self.cluster.net.run(self.machine, [str(binary or BUILD / "howdah"), str(self.config)], user=USER, stdout=log,
+                                          stderr=log, cwd="/", env=env)
+
+    def environment(self):
+        return {}
+
+    def start(self):
+        self.start_supervisor()
+        wait(lambda: (self.run / "supervisor.sock").exists(), f"{self.name}'s supervisor listens")
+        self.start_agent()
+
+    def kill_agent(self, sig=signal.SIGKILL):
+        self.agent.send_signal(sig)
+        self.agent.wait(timeout=10)
+
+    def postmaster(self):
+        """The postmaster's pid, None when there is none."""
+        try:
+            pid = int((self.data / "postmaster.pid").read_text().split("\n")[0])
+            os.kill(pid, 0)
+            return pid
+        except (OSError, ValueError):
+            return None
+
+    def rest(self, path, timeout=2):
+        with self.cluster.net.inside(self.machine):
+            try:
+                with urllib.request.urlopen(f"http://{self.address}:8008{path}", timeout=timeout) as answer:
+                    return answer.status, answer.read().decode()
+            except urllib.error.HTTPError as error:
+                return error.code, error.read().decode()
+            except OSError:
+                return None, ""
+
+    def status(self):
+        code, text = self.rest("/patroni")
+        return json.loads(text) if code == 200 else {}
+
+    def log(self):
+        return (self.home / "agent.log").read_text(errors="replace") if (self.home / "agent.log").exists() else ""
+
+    def psql(self, sql, timeout=10):
+        """As the superuser on the member's own socket."""
+        argv = [f"{BIN}/psql", "-h", str(self.run / "pg"), "-U", "postgres", "-d", "postgres", "-XAtqc", sql]
+        with self.cluster.net.inside(self.machine):
+            done = subprocess.run(argv, capture_output=True, text=True, timeout=timeout, user=USER, cwd="/")
+        if done.returncode != 0:
+            raise RuntimeError(f"{self.name}: {done.stderr.strip()}")
+        return done.stdout.strip()
+
+    def is_streaming(self):
+        return self.status().get("replication_state") == "streaming"
+
+
+def merge(into, patch):
+    out = dict(into)
+    for key, value in patch.items():
+        if isinstance(value, dict) and isinstance(out.get(key), dict):
+            out[key] = merge(out[key], value)
+        elif value is None:
+            out.pop(key, None)
+        else:
+            out[key] = value
+    return out
+
+
+class Cluster:
+    """Members on the machines of a bed; scope and namespace of its own."""
+
+    def __init__(self, kube, namespace, mode="configmaps", ttl=5, size=3, scope="shop", **dynamic):
+        self.kube, self.net, self.namespace, self.mode, self.scope = kube, kube.net, namespace, mode, scope
+        lab = {"ttl": ttl, "loop_wait": 1, "retry_timeout": 1.5} if ttl < 10 else {"ttl": ttl, "loop_wait": 5, "retry_timeout": 5}
+        self.dynamic = {**lab, "primary_start_timeout": 0, "postgresql": {"parameters": {"max_connections": 50, "shared_buffers": "16MB",
+                        "fsync": "off", "wal_keep_size": "128MB"}}, **dynamic}
+        self.home = tempfile.mkdtemp(prefix="howdah-")
+        os.chmod(self.home, 0o755)
+        self.account = kube.account(namespace, mode=mode)
+        machines = [m for m in self.net.members][:size]
+        self.members = [Member(self, machine, f"{scope}-{i}") for i, machine in enumerate(machines)]
+        self.since = kube.mark()
+
+    def __getitem__(self, name):
+        return next(m for m in self.members if m.name == name)
+
+    def start(self):
+        for member in self.members:
+            member.start()
+
+    def wait_ready(self, timeout_s=60):
+        """All stream from one leader and are labelled; returns the leader."""
+        def ready():
+            leader = self.leader()
+            others = [m for m in self.members if m is not leader]
+            return leader if leader and all(m.is_streaming() for m in others) and self.labelled() == [leader.name] else None
+        return wait(ready, "one leader, the others streaming", timeout_s)
+
+    def leader_object(self):
+        name = self.scope if self.mode == "endpoints" else self.scope + "-leader"
+        return self.kube.annotations("endpoints" if self.mode == "endpoints" else "configmaps", self.namespace, name) or {}
+
+    def leader(self):
+        """The member that holds the lock and says that it is a running primary."""
+        name = self.leader_object().get("leader")
+        member = next((m for m in self.members if m.name == name), None)
+        return member if member and member.rest("/primary")[0] == 200 else None
+
+    def labelled(self, role="primary"):
+        pods = self.kube.admin.list("pods", self.namespace)
+        return [p["metadata"]["name"] for p in pods if p["metadata"].get("labels", {}).get("role") == role]
+
+    def close(self):
+        for member in self.members:
+            for pid in self.net.pids(member.machine):
+                try:
+                    os.kill(pid, signal.SIGCONT)
+                    os.kill(pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    pass
+        for member in self.members:
+            wait(lambda m=member: not self.net.pids(m.machine), f"{member.machine} is empty", 10)
+            for process in (member.agent, member.supervisor):
+                if process:
+                    process.wait()
+        for pod in self.kube.admin.list("pods", self.namespace):
+            self.kube.admin.delete("pods", self.namespace, pod["metadata"]["name"], grace_s=0)
+        shutil.rmtree(self.home, ignore_errors=True)

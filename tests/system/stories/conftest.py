@@ -1,0 +1,104 @@
+"""One API server and its machines a worker; a namespace and a cluster a story."""
+import os
+import sys
+import time
+import uuid
+
+import pytest
+
+import bed
+import writer as writerlib
+
+MEMBERS = ("m0", "m1", "m2", "m3")
+
+
+@pytest.fixture(scope="session")
+def server():
+    try:
+        bed.kubelib.binary()
+    except bed.kubelib.Unavailable as why:
+        pytest.skip(str(why))
+    why = bed.netlib.unsupported() or (None if os.path.isdir(bed.BIN) else f"no PostgreSQL in {bed.BIN}")
+    if why:
+        pytest.skip(why)
+    with bed.netlib.Net(*MEMBERS) as net, bed.kubelib.Kube(net) as kube:
+        yield kube
+
+
+@pytest.fixture
+def make_cluster(server, request):
+    made = []
+
+    def make(**options):
+        namespace = "story-" + uuid.uuid4().hex[:8]
+        server.namespace(namespace)
+        made.append(bed.Cluster(server, namespace, **options))
+        return made[-1]
+
+    yield make
+    server.net.heal_all()
+    server.mend()
+    report = getattr(request.node, "report_call", None)
+    for cluster in made:
+        if report is not None and report.failed:
+            tell(cluster)
+        forbidden = server.forbidden(cluster.account.user, cluster.since)
+        cluster.close()
+        assert report is None or report.failed or getattr(cluster, "may_be_forbidden", False) or not forbidden, forbidden[:5]
+
+
+def tell(cluster):
+    for member in cluster.members:
+        sys.stderr.write(f"\n===== {member.name}\n" + member.log()[-6000:])
+        log = member.home / "supervisor.log"
+        sys.stderr.write("\n----- supervisor and PostgreSQL\n" + (log.read_text(errors="replace")[-3000:] if log.exists() else ""))
+    sys.stderr.write(f"\nleader object: {cluster.leader_object()}\n")
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    outcome = yield
+    setattr(item, "report_" + call.when, outcome.get_result())
+
+
+@pytest.fixture
+def make_ready(make_cluster):
+    """A running cluster of three, the table that the writer writes to, and its leader."""
+    def ready(**options):
+        cluster = make_cluster(**options)
+        cluster.start()
+        leader = cluster.wait_ready()
+        leader.psql(writerlib.CREATE)
+        return cluster, leader
+    return ready
+
+
+@pytest.fixture
+def watch(request):
+    """Starts a writer on all members of a cluster; its verdict is asked at the end of the story, whatever that checked."""
+    writers = []
+
+    def start(cluster):
+        writer = writerlib.Writer(cluster.members)
+        writers.append(writer)
+        writer.__enter__()
+        bed.wait(lambda: len(writer.snapshot()) > 5, "the writer's first rows", 10)
+        return writer
+
+    yield start
+    for writer in writers:
+        writer.stop()
+        writer.check_one_primary()
+
+
+@pytest.fixture
+def note(record_property):
+    """A figure for the report: printed and kept with the test."""
+    def say(name, value):
+        record_property(name, value)
+        print(f"{name}: {value}")
+    return say
+
+
+def now():
+    return time.monotonic()

@@ -1,0 +1,241 @@
+/* The lock as values: what an observer may believe, what a holder may count on (safety.md rules 1-7, sections S1-S6). */
+#include "core/lease.h"
+#include "core/settings.h"
+
+#include "base/strbuf.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static struct instant at(double seconds)
+{
+	int64_t us = (int64_t)(seconds * 1e6) + 1000000;
+	return (struct instant){ us, us };
+}
+
+static struct lease_object object(const char *leader, const char *renew, uint64_t version)
+{
+	struct lease_object o = { .present = true, .readable = true, .uid = "uid-1", .version = version };
+	text_copy(o.record.leader, sizeof(o.record.leader), leader);
+	text_copy(o.record.acquire_time, sizeof(o.record.acquire_time), leader[0] != '\0' ? "acquired" : "");
+	text_copy(o.record.renew_time, sizeof(o.record.renew_time), renew);
+	o.record.ttl_s = 30;
+	o.record.transitions = 3;
+	return o;
+}
+
+static struct lease_token token(const char *leader)
+{
+	struct lease_token t = { .acquire_time = "acquired", .transitions = 3 };
+	text_copy(t.leader, sizeof(t.leader), leader);
+	return t;
+}
+
+static const struct lease_token nobody;
+
+static void look(struct lease_sight *sight, struct lease_object o, double when)
+{
+	lease_look(sight, &o, 30, at(when));
+}
+
+static void a_record_counts_from_when_it_was_seen_to_change(void **state)
+{
+	(void)state;
+	struct lease_sight s = { .held = false };
+	look(&s, object("a", "1", 10), 0);
+	look(&s, object("a", "1", 11), 20); /* somebody annotated the object: the five fields did not change */
+	assert_true(lease_is_taken(&s, &nobody, at(29.9)));
+	assert_false(lease_is_taken(&s, &nobody, at(30.1)));
+	look(&s, object("a", "2", 12), 25);
+	assert_true(lease_is_taken(&s, &nobody, at(54.9)));
+}
+
+static void only_the_holders_own_release_frees_it_at_once(void **state)
+{
+	(void)state;
+	struct lease_sight s = { .held = false };
+	look(&s, object("a", "1", 10), 0);
+	look(&s, object("", "1", 11), 5);
+	assert_false(lease_is_taken(&s, &nobody, at(5)));
+}
+
+static void a_deleted_object_waits_out_its_ttl(void **state)
+{
+	(void)state;
+	struct lease_sight s = { .held = false };
+	struct lease_object gone = { .present = false };
+	look(&s, object("a", "1", 10), 0);
+	look(&s, gone, 5);
+	assert_true(lease_is_taken(&s, &nobody, at(29)));
+	assert_false(lease_is_taken(&s, &nobody, at(31)));
+}
+
+static void an_unreadable_object_waits_out_its_ttl(void **state)
+{
+	(void)state;
+	struct lease_sight s = { .held = false };
+	struct lease_object garbage = object("", "", 11);
+	garbage.readable = false;
+	look(&s, object("a", "1", 10), 0);
+	look(&s, garbage, 5);
+	assert_true(lease_is_taken(&s, &nobody, at(29)));
+}
+
+static void an_older_or_other_object_without_a_leader_frees_nothing(void **state)
+{
+	(void)state;
+	struct lease_sight s = { .held = false };
+	look(&s, object("a", "1", 10), 0);
+	look(&s, object("", "0", 7), 5); /* a backup from before anybody led */
+	assert_true(lease_is_taken(&s, &nobody, at(29)));
+	assert_true(s.restored);
+	struct lease_sight other = { .held = false };
+	struct lease_object o = object("", "0", 12);
+	text_copy(o.uid, sizeof(o.uid), "uid-2");
+	look(&other, object("a", "1", 10), 0);
+	look(&other, o, 5);
+	assert_true(lease_is_taken(&other, &nobody, at(29)));
+	assert_true(other.restored);
+}
+
+static void an_object_never_seen_held_is_free(void **state)
+{
+	(void)state;
+	struct lease_sight s = { .held = false };
+	look(&s, object("", "", 1), 0);
+	assert_false(lease_is_taken(&s, &nobody, at(0)));
+	assert_int_equal(lease_left_ms(&s, at(0)), 0);
+}
+
+static void observers_believe_the_slower_clock_and_holders_the_faster(void **state)
+{
+	(void)state;
+	struct lease_sight s = { .held = false };
+	look(&s, object("a", "1", 10), 0);
+	struct instant skewed = { at(31).boot_us, at(20).raw_us };
+	assert_true(lease_is_taken(&s, &nobody, skewed));
+	struct lease_hold h = { .token = token("a"), .start = at(0), .ttl_ms = 30000 };
+	struct instant t = lease_deadline(&h);
+	assert_true(left_least_ms(t, skewed) < 0);
+	assert_int_equal(left_least_ms(t, at(20)), 6000); /* 30 - (1 + 3) - 20 */
+}
+
+static void my_name_alone_is_a_stranger(void **state)
+{
+	(void)state;
+	struct lease_sight s = { .held = false };
+	look(&s, object("a", "1", 10), 0);
+	struct lease_token mine = token("a");
+	assert_false(lease_is_taken(&s, &mine, at(1)));
+	mine.transitions = 2;
+	assert_true(lease_is_taken(&s, &mine, at(1)));
+	mine = token("a");
+	text_copy(mine.acquire_time, sizeof(mine.acquire_time), "last week");
+	assert_true(lease_is_taken(&s, &mine, at(1)));
+}
+
+static struct lease_send send(const char *renew, double start, int64_t ttl_ms)
+{
+	struct lease_send x = { .token = token("a"), .start = at(start), .ttl_ms = ttl_ms };
+	text_copy(x.renew_time, sizeof(x.renew_time), renew);
+	return x;
+}
+
+static void success_counts_from_the_send_that_is_in_the_object(void **state)
+{
+	(void)state;
+	struct lease_sends sends = { .next = 0 };
+	struct lease_hold h = { .ttl_ms = 0 };
+	struct lease_send first = send("1", 0, 30000), again = send("2", 9, 30000);
+	lease_sends_add(&sends, &first);
+	lease_sends_add(&sends, &again);
+	struct lease_object o = object("a", "1", 10);
+	assert_true(lease_credit(&h, &sends, &o.record));
+	assert_int_equal(lease_deadline(&h).boot_us, at(26).boot_us);
+	assert_false(lease_credit(&h, &sends, &o.record));
+	o = object("a", "2", 11);
+	assert_true(lease_credit(&h, &sends, &o.record));
+	assert_int_equal(lease_deadline(&h).boot_us, at(35).boot_us);
+	o = object("a", "1", 12); /* an older state of the object: what is known does not shrink, and does not grow */
+	assert_false(lease_credit(&h, &sends, &o.record));
+	assert_int_equal(lease_deadline(&h).boot_us, at(35).boot_us);
+}
+
+static void a_record_of_no_send_of_ours_gives_nothing(void **state)
+{
+	(void)state;
+	struct lease_sends sends = { .next = 0 };
+	struct lease_hold h = { .ttl_ms = 0 };
+	struct lease_send mine = send("1", 0, 30000);
+	lease_sends_add(&sends, &mine);
+	struct lease_object other = object("b", "1", 10);
+	assert_false(lease_credit(&h, &sends, &other.record));
+	assert_false(instant_is_set(lease_deadline(&h)));
+}
+
+static void a_lowered_ttl_lowers_the_deadline_before_it_is_written(void **state)
+{
+	(void)state;
+	struct lease_sends sends = { .next = 0 };
+	struct lease_hold h = { .token = token("a"), .start = at(0), .ttl_ms = 120000 };
+	assert_int_equal(lease_deadline(&h).boot_us, at(120 - 13).boot_us);
+	lease_cap(&h, 30000, at(10));
+	assert_int_equal(lease_deadline(&h).boot_us, at(36).boot_us);
+	struct lease_send high = send("1", 5, 120000), low = send("2", 10.1, 30000);
+	lease_sends_add(&sends, &high);
+	lease_sends_add(&sends, &low);
+	struct lease_object o = object("a", "1", 10);
+	assert_true(lease_credit(&h, &sends, &o.record)); /* the low one may still land: the cap stays */
+	assert_int_equal(lease_deadline(&h).boot_us, at(36).boot_us);
+	o = object("a", "2", 11);
+	assert_true(lease_credit(&h, &sends, &o.record));
+	assert_int_equal(lease_deadline(&h).boot_us, at(36.1).boot_us);
+}
+
+static void a_token_survives_as_text(void **state)
+{
+	(void)state;
+	char text[96];
+	struct lease_token t = token("shop-0"), back;
+	lease_token_to_text(&t, text, sizeof(text));
+	assert_true(lease_token_from_text(&back, text));
+	assert_string_equal(back.leader, t.leader);
+	assert_string_equal(back.acquire_time, t.acquire_time);
+	assert_int_equal(back.transitions, t.transitions);
+	assert_false(lease_token_from_text(&back, ""));
+	assert_false(lease_token_from_text(&back, "a b"));
+	assert_false(lease_token_from_text(&back, "a b c"));
+}
+
+static void the_margin_keeps_a_holder_ahead_of_every_observer(void **state)
+{
+	(void)state;
+	for (int64_t ttl_ms = 5000; ttl_ms <= 300000; ttl_ms += 1000) {
+		double r = (double)ttl_ms / 1000, e = 0.0005, stall_and_kill = 0.55;
+		double dead = (r - (double)lease_margin_ms(ttl_ms) / 1000) / (1 - e) + stall_and_kill;
+		assert_true(dead <= r / (1 + e));
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_record_counts_from_when_it_was_seen_to_change),
+		cmocka_unit_test(only_the_holders_own_release_frees_it_at_once),
+		cmocka_unit_test(a_deleted_object_waits_out_its_ttl),
+		cmocka_unit_test(an_unreadable_object_waits_out_its_ttl),
+		cmocka_unit_test(an_older_or_other_object_without_a_leader_frees_nothing),
+		cmocka_unit_test(an_object_never_seen_held_is_free),
+		cmocka_unit_test(observers_believe_the_slower_clock_and_holders_the_faster),
+		cmocka_unit_test(my_name_alone_is_a_stranger),
+		cmocka_unit_test(success_counts_from_the_send_that_is_in_the_object),
+		cmocka_unit_test(a_record_of_no_send_of_ours_gives_nothing),
+		cmocka_unit_test(a_lowered_ttl_lowers_the_deadline_before_it_is_written),
+		cmocka_unit_test(a_token_survives_as_text),
+		cmocka_unit_test(the_margin_keeps_a_holder_ahead_of_every_observer),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

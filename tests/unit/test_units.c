@@ -1,0 +1,148 @@
+/* Spellings of numbers, booleans, positions and times. */
+#include "codec/units.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static void booleans_have_eight_spellings(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text;
+		bool ok, value;
+	} cases[] = {
+		{ "on", true, true },   { "TRUE", true, true },     { "Yes", true, true },   { "1", true, true },
+		{ "off", true, false }, { "False", true, false },   { "nO", true, false },   { "0", true, false },
+		{ "", false, false },   { "quorum", false, false }, { " on", false, false }, { "2", false, false },
+	};
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		bool value = false;
+		assert_int_equal(units_bool(cases[i].text, &value), cases[i].ok);
+		assert_int_equal(value, cases[i].value);
+	}
+}
+
+static void integers_take_units(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text, *base;
+		bool ok;
+		int64_t value;
+	} cases[] = {
+		{ "1", NULL, true, 1 },
+		{ " -5 ", NULL, true, -5 },
+		{ " 0x400 MB ", "16384kB", true, 64 },
+		{ "010", NULL, true, 8 },
+		{ "1MB", "kB", true, 1024 },
+		{ "1000 ms", "s", true, 1 },
+		{ "1500ms", "s", true, 2 },
+		{ "30min", "s", true, 1800 },
+		{ "1d", "min", true, 1440 },
+		{ "6GB", "16MB", true, 384 },
+		{ "4097.4kB", "kB", true, 4097 },
+		{ "4097.5kB", "kB", true, 4098 },
+		{ "1.5e3", NULL, true, 1500 },
+		{ ".5kB", "B", true, 512 },
+		{ "1TB", "B", true, 1099511627776 },
+		{ "64MB", "8kB", true, 8192 },
+		{ "9223372036854775807", NULL, true, INT64_MAX },
+		{ "9223372036854775808", NULL, false, 0 },
+		{ "99999999TB", "B", false, 0 },
+		{ "1kB", NULL, false, 0 },
+		{ "1kB", "s", false, 0 },
+		{ "1KB", "kB", false, 0 },
+		{ "10O", NULL, false, 0 },
+		{ "nonsense", "kB", false, 0 },
+		{ "", NULL, false, 0 },
+		{ "inf", NULL, false, 0 },
+		{ "nan", NULL, false, 0 },
+		{ "1 2", NULL, false, 0 },
+		{ "08", NULL, false, 0 },
+	};
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		int64_t value = 0;
+		if (units_int(cases[i].text, cases[i].base, &value) != cases[i].ok || value != cases[i].value)
+			fail_msg("\"%s\" in %s: %lld", cases[i].text, cases[i].base, (long long)value);
+	}
+}
+
+static void positions_go_both_ways(void **state)
+{
+	(void)state;
+	char text[24];
+	uint64_t lsn = 0;
+	assert_true(lsn_from_text("3/A1004F20", &lsn));
+	assert_true(lsn == 0x3a1004f20);
+	lsn_to_text(lsn, text, sizeof(text));
+	assert_string_equal(text, "3/A1004F20");
+	assert_true(lsn_from_text("ffffffff/ffffffff", &lsn));
+	assert_true(lsn == UINT64_MAX);
+	static const char *const bad[] = { "",    "/",    "1/",   "/1",  "1", "123456789/0", "0/123456789",
+					   "1/G", " 1/1", "1/1 ", "1/-1" };
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		assert_false(lsn_from_text(bad[i], &lsn));
+}
+
+static void times_are_written_as_the_contract_says(void **state)
+{
+	(void)state;
+	char text[40];
+	wall_to_iso(1795385197699424, text, sizeof(text));
+	assert_string_equal(text, "2026-11-22T22:06:37.699424+00:00");
+	wall_to_iso(1795385197000000, text, sizeof(text));
+	assert_string_equal(text, "2026-11-22T22:06:37+00:00");
+	wall_to_iso(-1, text, sizeof(text));
+	assert_string_equal(text, "1969-12-31T23:59:59.999999+00:00");
+}
+
+static void times_are_read(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text;
+		bool ok;
+		int64_t us;
+	} cases[] = {
+		{ "2026-11-22T22:06:37.699424+00:00", true, 1795385197699424 },
+		{ "2026-11-22 22:06:37.699424+00:00", true, 1795385197699424 },
+		{ "2026-11-23T00:06:37+02", true, 1795385197000000 },
+		{ "2026-11-22T16:36:37-0530", true, 1795385197000000 },
+		{ "2026-11-22T22:06:37Z", true, 1795385197000000 },
+		{ "2026-11-22T22:06:37.5Z", true, 1795385197500000 },
+		{ "2026-11-22T22:06Z", true, 1795385160000000 },
+		{ "1970-01-01T00:00:00.1234567Z", true, 123456 },
+		{ "2024-02-29T00:00:00Z", true, 1709164800000000 },
+		{ "2026-02-29T00:00:00Z", false, 0 },
+		{ "2026-11-22T22:06:37", false, 0 },
+		{ "2026-11-22", false, 0 },
+		{ "2026-13-22T22:06:37Z", false, 0 },
+		{ "2026-11-22T24:06:37Z", false, 0 },
+		{ "2026-11-22T22:06:37.Z", false, 0 },
+		{ "2026-11-22T22:06:37Zx", false, 0 },
+		{ "2026-11-22T22:06:37+2", false, 0 },
+		{ "2026-11-22T22:06:37+02:", false, 0 },
+		{ "", false, 0 },
+		{ "now", false, 0 },
+	};
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		int64_t us = 0;
+		if (wall_from_iso(cases[i].text, &us) != cases[i].ok || us != cases[i].us)
+			fail_msg("%s: %lld", cases[i].text, (long long)us);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(booleans_have_eight_spellings),
+		cmocka_unit_test(integers_take_units),
+		cmocka_unit_test(positions_go_both_ways),
+		cmocka_unit_test(times_are_written_as_the_contract_says),
+		cmocka_unit_test(times_are_read),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
