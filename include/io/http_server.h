@@ -1,4 +1,4 @@
-/* An HTTP server on the loop: plain or TLS, HTTP/1.1 and 2, limits on everything. Behind it libwebsockets; in the
+/* An HTTP server on the loop: plain or TLS, HTTP/1.1, limits on everything. Behind it libwebsockets; in the
  * simulator a handler in a table. */
 #ifndef HOWDAH_IO_HTTP_SERVER_H
 #define HOWDAH_IO_HTTP_SERVER_H

@@ -43,6 +43,9 @@ static void turn(void *arg)
 	struct agent *agent = arg;
 	agent->turned = loop_now(agent->loop);
 	agent->counters.turns++;
+	int64_t stall_us = loop_take_stall_us(agent->loop);
+	if (stall_us > agent->counters.stall_us_max)
+		agent->counters.stall_us_max = stall_us;
 	agent_sense(agent, agent->turned);
 	struct situation s = agent_situation(agent);
 	struct plan plan = decide(&s);

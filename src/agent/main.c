@@ -87,12 +87,15 @@ static bool is_complete(const struct config *config, struct err *err)
 {
 	const struct {
 		const char *key, *value;
-	} needed[] = { { "name", config->name }, { "scope", config->scope }, { "postgresql.data_dir", config->data_dir } };
+	} needed[] = { { "name", config->name },
+		       { "scope", config->scope },
+		       { "postgresql.data_dir", config->data_dir } };
 	for (size_t i = 0; i < ARRAY_SIZE(needed); i++)
 		if (needed[i].value[0] == '\0')
 			return err_set(err, ERR_INPUT, "%s is not set, and a member needs it", needed[i].key);
 	if (!config->has_kubernetes)
-		return err_set(err, ERR_INPUT, "there is no `kubernetes` section: the cluster's state has nowhere to live");
+		return err_set(err, ERR_INPUT,
+			       "there is no `kubernetes` section: the cluster's state has nowhere to live");
 	return true;
 }
 

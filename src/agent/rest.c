@@ -1,6 +1,12 @@
 /* The REST API's view of this agent: memory only. */
 #include "private.h"
 
+static const char *member_status(const void *arg, const char *name)
+{
+	const struct agent *agent = arg;
+	return dcs_member_status_text(agent->dcs, name);
+}
+
 static void handle(void *arg, const struct http_request *request)
 {
 	struct agent *agent = arg;
@@ -17,6 +23,8 @@ static void handle(void *arg, const struct http_request *request)
 				  .dcs_last_seen = agent->dcs_seen,
 				  .leads = leads_now(&s),
 				  .loop_alive = elapsed_most_ms(agent->turned, s.now) <= 2 * s.settings->ttl_ms,
+				  .member_status = member_status,
+				  .member_status_arg = agent,
 				  .state = state_to_publish(&s),
 				  .role = role_to_publish(&s),
 				  .counters = agent->counters };

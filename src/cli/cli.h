@@ -23,6 +23,9 @@ enum cli_option {
 	CLI_WATCH_TWO,
 	CLI_WATCH,
 	CLI_GROUP,
+	CLI_COUNT,
+	CLI_JSON,
+	CLI_FILE,
 	CLI_OPTION_COUNT
 };
 
@@ -81,6 +84,7 @@ bool cmd_list(const struct cli *cli, struct err *err);
 bool cmd_topology(const struct cli *cli, struct err *err);
 bool cmd_history(const struct cli *cli, struct err *err);
 bool cmd_show_config(const struct cli *cli, struct err *err);
+bool cmd_explain(const struct cli *cli, struct err *err);
 bool cmd_version(const struct cli *cli, struct err *err);
 
 #endif

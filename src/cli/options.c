@@ -32,6 +32,11 @@ const struct cli_option_row cli_options[CLI_OPTION_COUNT] = {
 			"INTEGER",
 			.refused = "--group is for Citus clusters, which are not supported",
 			.text = "Not taken: Citus is not supported." },
+	[CLI_COUNT] = { { "-n", "--count" }, "NUMBER", .text = "Show the last so many decisions; 5 where not given." },
+	[CLI_JSON] = { { "--json" }, .text = "Print the decisions as they were recorded, as a JSON array." },
+	[CLI_FILE] = { { "--file" },
+		       "PATH",
+		       .text = "The flight recorder's file; else `turns` in HOWDAH_RUN_DIR or /run/howdah." },
 };
 
 const enum cli_option cli_global_options[CLI_OPTIONS_MAX] = { CLI_CONFIG_FILE, CLI_DCS_URL, CLI_INSECURE, CLI_HELP,

@@ -51,6 +51,11 @@ struct http_vhost *http_web_take_vhost(struct http_web *web, bool tls, struct er
 struct http_connection *http_web_find(struct http_web *web, struct lws *wsi); /* NULL: not a connection, or gone */
 void http_web_kill(struct lws *wsi);                                          /* soon, not within this call */
 
+/* libwebsockets 4.1 has kept bytes of this connection for later, and is working on a request out of them. Should that have
+ * a body, it would take the head for the body, go round for ever, or read memory that it has given back: such a request
+ * must end its connection. No client needs to send a body before the answer to what it sent before. */
+bool http_web_has_stash(struct http_web *web, struct lws *wsi);
+
 bool http_accept_start(struct http_server *server, struct err *err);
 void http_accept_again(struct http_server *server); /* there may be room now */
 void http_accept_stop(struct http_server *server);
@@ -68,5 +73,9 @@ bool http_tls_check(const struct http_server_params *params, struct err *err); /
 
 /* Tests shorten it, before the first server of a loop is made. */
 extern int http_server_request_timeout_s;
+
+/* Off: malformed frames end the process in an assertion of libwebsockets 4.1. Tests put it on, to have a server for the
+ * client's HTTP/2. */
+extern bool http_server_speaks_http2;
 
 #endif

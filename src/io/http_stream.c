@@ -44,7 +44,7 @@ struct stream {
 
 	char *body;
 	size_t body_len, body_size, unread;
-	bool has_body, body_began, chunked;
+	bool has_body, chunked;
 	struct http_chunks chunks;
 
 	bool multiplexed; /* HTTP/2: many streams on a connection */
@@ -417,6 +417,17 @@ static bool take_length(struct stream *s)
 	return true;
 }
 
+/* What makes libwebsockets read a body. */
+static bool may_have_body(struct lws *wsi)
+{
+	static const enum lws_token_indexes signs[] = { WSI_TOKEN_HTTP_CONTENT_LENGTH, WSI_TOKEN_HTTP_TRANSFER_ENCODING,
+							WSI_TOKEN_POST_URI, WSI_TOKEN_PUT_URI, WSI_TOKEN_PATCH_URI };
+	for (size_t i = 0; i < ARRAY_SIZE(signs); i++)
+		if (lws_hdr_total_length(wsi, signs[i]) > 0)
+			return true;
+	return false;
+}
+
 static int on_request(struct http_web *web, struct lws *wsi, struct stream *s)
 {
 	s->wsi = wsi;
@@ -424,6 +435,8 @@ static int on_request(struct http_web *web, struct lws *wsi, struct stream *s)
 	if (s->connection == NULL || s->connection->server->dying)
 		return -1;
 	take_connection(s);
+	if (!s->multiplexed && may_have_body(wsi) && http_web_has_stash(web, wsi))
+		return -1;
 	if (!take_texts(s) || !take_length(s))
 		return 0;
 	if (!s->body_is_due) {
@@ -468,19 +481,8 @@ static void on_chunked(struct stream *s, const char *data, size_t len)
 	}
 }
 
-/* When a request with a body came behind another one in the same bytes, libwebsockets 4.1 takes its head for its body
- * (and would then go round for ever). Such a body begins with the method. */
-static bool is_own_head(const struct stream *s, const char *data, size_t len)
-{
-	size_t method_len = strlen(s->method);
-	return strncasecmp(data, s->method, len < method_len ? len : method_len) == 0;
-}
-
 static int on_body(struct stream *s, const char *data, size_t len)
 {
-	if (!s->body_began && !s->multiplexed && len > 0 && is_own_head(s, data, len))
-		return -1;
-	s->body_began = true;
 	if (s->multiplexed) /* what was read may be sent again: libwebsockets 4.1 loses count of it by itself */
 		lws_wsi_tx_credit(s->wsi, LWSTXCR_PEER_TO_US, (int)len);
 	if (s->asked) {
@@ -516,6 +518,12 @@ static void on_destroyed(struct http_web *web, struct lws *wsi)
 		}
 }
 
+/* Over HTTP/2 a body may come before its request is acted on. */
+static bool has_begun(const struct stream *s)
+{
+	return s != NULL && s->connection != NULL;
+}
+
 int http_stream_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len)
 {
 	struct http_web *web = lws_context_user(lws_get_context(wsi));
@@ -528,11 +536,11 @@ int http_stream_callback(struct lws *wsi, enum lws_callback_reasons reason, void
 	case LWS_CALLBACK_HTTP:
 		return on_request(web, wsi, s);
 	case LWS_CALLBACK_HTTP_BODY:
-		return on_body(s, in, len);
+		return has_begun(s) ? on_body(s, in, len) : -1;
 	case LWS_CALLBACK_HTTP_BODY_COMPLETION:
-		return on_body_complete(s);
+		return has_begun(s) ? on_body_complete(s) : -1;
 	case LWS_CALLBACK_HTTP_WRITEABLE:
-		return on_writable(s);
+		return has_begun(s) ? on_writable(s) : 0;
 	case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
 		((char *)in)[0] = '-'; /* no such protocol: the request goes on as if it had not asked */
 		return 0;

@@ -6,15 +6,18 @@
 
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <uv.h>
 
 enum {
-	HEADERS_MAX = 8192, /* all of a request's, the request line included */
+	HEADERS_MAX = 8192,     /* all of a request's, the request line included */
 	DESCRIPTORS_MAX = 2048, /* of the process, as long as the server takes connections */
 	SEND_AT_ONCE = 64 * 1024,
-	LEAVING_TURNS = 4, /* of the loop: connections close in the first, what they hang on in the second */
+	READ_AT_ONCE = 20 * 1024, /* more than a record of TLS: what is left of one would be forgotten until the next */
+	LEAVING_TURNS = 4,        /* of the loop: connections close in the first, what they hang on in the second */
 };
 
 int http_server_request_timeout_s = HTTP_REQUEST_TIMEOUT_S;
+bool http_server_speaks_http2 = false;
 
 /* A longer address is cut by the parser, which is how it is recognised. */
 static const struct lws_token_limits limits = {
@@ -88,6 +91,7 @@ struct http_web *http_web_of(struct loop *loop, struct err *err)
 		.pcontext = &web->lws,
 		.max_http_header_data2 = HEADERS_MAX,
 		.token_limits = &limits,
+		.pt_serv_buf_size = READ_AT_ONCE,
 		.timeout_secs = (unsigned int)http_server_request_timeout_s,
 		.server_string = "howdah",
 		.user = web,
@@ -120,6 +124,7 @@ static struct http_vhost *make_vhost(struct http_web *web, bool tls, struct err 
 		.port = CONTEXT_PORT_NO_LISTEN_SERVER,
 		.protocols = vhost->protocols,
 		.vhost_name = "howdah",
+		.alpn = http_server_speaks_http2 ? "h2,http/1.1" : "http/1.1",
 		.keepalive_timeout = HTTP_IDLE_TIMEOUT_S,
 		.timeout_secs_ah_idle = (unsigned int)http_server_request_timeout_s,
 		.options = tls ? LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT | LWS_SERVER_OPTION_CREATE_VHOST_SSL_CTX : 0,
@@ -164,4 +169,27 @@ void http_web_kill(struct lws *wsi)
 {
 	lws_set_timeout(wsi, PENDING_TIMEOUT_HTTP_CONTENT, LWS_TO_KILL_ASYNC);
 	lws_cancel_service(lws_get_context(wsi));
+}
+
+struct poll_search {
+	int fd;
+	unsigned events;
+};
+
+static void look_at_poll(uv_handle_t *handle, void *arg)
+{
+	struct poll_search *search = arg;
+	uv_os_fd_t fd;
+	if (uv_handle_get_type(handle) == UV_POLL && uv_fileno(handle, &fd) == 0 && fd == search->fd)
+		search->events |= ((uv_poll_t *)handle)->io_watcher.pevents;
+}
+
+/* It does not tell, except by asking to write when the flow is stopped: for that it looks whether it has kept bytes. */
+bool http_web_has_stash(struct http_web *web, struct lws *wsi)
+{
+	struct poll_search search = { .fd = lws_get_socket_fd(wsi) };
+	lws_rx_flow_control(wsi, 0 | LWS_RXFLOW_REASON_FLAG_PROCESS_NOW);
+	uv_walk(loop_uv(web->loop), look_at_poll, &search);
+	lws_rx_flow_control(wsi, 1 | LWS_RXFLOW_REASON_FLAG_PROCESS_NOW);
+	return (search.events & LWS_POLLOUT) != 0;
 }

@@ -65,7 +65,8 @@ enum step_result step_promote_wait(struct postgres *pg, UNUSED bool first)
 		return job_fail(pg, "it ended while it was promoted");
 	if (in->tree == PG_TREE_STANDBY && elapsed_least_ms(pg->job.step_since, loop_now(pg->loop)) > RELOAD_ENOUGH_MS)
 		return job_fail(pg, "the supervisor did not promote it");
-	if (in->tree == PG_TREE_PRIMARY && in->answers && !in->in_recovery) {
+	/* the server's own word comes first; the supervisor's look at its files follows */
+	if (in->tree != PG_TREE_STANDBY && in->answers && !in->in_recovery) {
 		correct_armed(pg);
 		pg->role = CONF_PRIMARY;
 		pg->reconfigure_wanted = true;

@@ -117,7 +117,7 @@ static void guard_standby(struct postgres *pg, struct gucs *to)
 	}
 }
 
-void conf_gucs(const struct postgres *pg, enum conf_role role, bool standby_start, struct gucs *to)
+void conf_gucs(struct postgres *pg, enum conf_role role, bool standby_start, struct gucs *to)
 {
 	const struct config *config = pg->config;
 	char key[64], socket_dir[PATH_SIZE];
@@ -138,7 +138,7 @@ void conf_gucs(const struct postgres *pg, enum conf_role role, bool standby_star
 	};
 	gucs_build(to, &input, note);
 	if (standby_start && pg->control_ok)
-		guard_standby((struct postgres *)(uintptr_t)pg, to);
+		guard_standby(pg, to);
 }
 
 /* ---- whom to follow ---- */
@@ -273,6 +273,21 @@ static bool write_conf(struct postgres *pg, enum conf_role role, const struct gu
 	       write_list(pg, role_setting(pg, "pg_ident", role), "pg_ident.conf", err);
 }
 
+/* The targets of a server that was promoted stay until it is started again: to take them out would be a change that waits for a restart. */
+static bool was_started_as_standby(const struct postgres *pg)
+{
+	char path[PATH_SIZE];
+	size_t len;
+	struct strbuf b;
+	struct err ignored;
+	if (pg->instance.tree == PG_TREE_DOWN)
+		return false;
+	AUTO(text) char *text = new_text(&b);
+	config_path(pg, pg->config->config_base_name, ".conf", path, sizeof(path));
+	return file_read(path, text, CONF_BYTES, &len, &ignored) &&
+	       strstr(text, "\nrecovery_target_timeline = ") != NULL;
+}
+
 bool conffiles_write(struct postgres *pg, enum conf_role role, const struct upstream *upstream, struct err *err)
 {
 	struct gucs *gucs = malloc(2 * sizeof(*gucs)), *recovery = gucs + 1;
@@ -281,6 +296,8 @@ bool conffiles_write(struct postgres *pg, enum conf_role role, const struct upst
 	conf_gucs(pg, role, role != CONF_PRIMARY, gucs);
 	gucs_init(recovery);
 	pg->probe.wanted_conninfo[0] = '\0';
+	if (role == CONF_PRIMARY && was_started_as_standby(pg))
+		gucs_build_recovery(recovery, NULL);
 	if (role != CONF_PRIMARY) {
 		build_recovery(pg, upstream, recovery);
 		const char *conninfo = gucs_get(recovery, "primary_conninfo");

@@ -111,7 +111,7 @@ static enum step_result run_result(struct postgres *pg, const char *what)
 		return STEP_WAIT;
 	if (run->state == WAIT_OK)
 		return STEP_NEXT;
-	run_last_line(run, line, sizeof(line));
+	run_why(run, line, sizeof(line));
 	if (run->killed)
 		return job_fail(pg, "%s was killed", what);
 	return job_fail(pg, "%s ended with %d: %s", what, WIFEXITED(run->status) ? WEXITSTATUS(run->status) : -1, line);

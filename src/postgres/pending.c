@@ -13,7 +13,7 @@ static void add_reason(struct json *to, const char *name, const char *old, const
 	json_set(to, name, reason);
 }
 
-static void add_flagged(const struct postgres *pg, const char *text, struct json *to)
+static void add_flagged(struct postgres *pg, const char *text, struct json *to)
 {
 	struct err err;
 	AUTO(json) struct json *flagged = json_parse(text, strlen(text), &err);

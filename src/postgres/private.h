@@ -66,6 +66,7 @@ void run_output(struct postgres *pg, const struct frame_output *output, const ch
 void run_exited(struct postgres *pg, const struct frame_exited *exited);
 void run_attached(struct postgres *pg, const uint32_t jobs[JOBS_MAX], bool other_supervisor);
 void run_last_line(const struct run *run, char *text, size_t size);
+void run_why(const struct run *run, char *text, size_t size); /* the error that a program ended with */
 
 /* ---- programs.c: where initdb and its like are ---- */
 struct programs {
@@ -130,7 +131,7 @@ MUST_CHECK bool conffiles_after_initdb(struct postgres *pg, struct err *err);
 void conffiles_backup(struct postgres *pg);
 void conffiles_restore(struct postgres *pg);
 MUST_CHECK bool pgpass_write(const struct postgres *pg, const char *host, int port, struct err *err);
-void conf_gucs(const struct postgres *pg, enum conf_role role, bool standby_start, struct gucs *to);
+void conf_gucs(struct postgres *pg, enum conf_role role, bool standby_start, struct gucs *to);
 void conf_conninfo(const struct postgres *pg, const struct upstream *upstream, bool for_backup, struct strbuf *to);
 
 /* ---- probe.c ---- */

@@ -101,6 +101,25 @@ void run_last_line(const struct run *run, char *text, size_t size)
 	strbuf_add_bytes(&b, run->tail + start, end - start);
 }
 
+/* PostgreSQL's programs explain an error in the lines behind it: the last line that names one, else the last line. */
+void run_why(const struct run *run, char *text, size_t size)
+{
+	char tail[TAIL_SIZE + 1];
+	const char *found = NULL;
+	memcpy(tail, run->tail, run->tail_len);
+	tail[run->tail_len] = '\0';
+	for (const char *at = tail; (at = strstr(at, "error: ")) != NULL; at++)
+		found = at;
+	if (found == NULL) {
+		run_last_line(run, text, size);
+		return;
+	}
+	struct strbuf b;
+	strbuf_init(&b, text, size);
+	found += strlen("error: ");
+	strbuf_add_bytes(&b, found, strcspn(found, "\r\n"));
+}
+
 void run_output(struct postgres *pg, const struct frame_output *output, const char *bytes, size_t len)
 {
 	char line[TAIL_SIZE];

@@ -148,8 +148,7 @@ class Member:
 
     def end(self):
         if self.agent is not None:
-            self.agent.kill()
-            self.agent.wait(10)
+            self.detach()
         pid = self.supervisor_pid()
         if pid is not None:
             os.kill(pid, signal.SIGTERM)
@@ -157,6 +156,8 @@ class Member:
             while pathlib.Path(f"/proc/{pid}").exists() and time.monotonic() < deadline:
                 threading.Event().wait(0.02)
         self.log.close()
+        said = (self.home / "agent.log").read_text()
+        assert "Sanitizer" not in said and "runtime error" not in said, said[-4000:]
 
 
 @pytest.fixture
@@ -257,8 +258,9 @@ def test_a_standby_is_promoted_fast_and_the_old_one_follows(primary, standby):
     standby.wait(lambda s: s["deadline"])
     begin = time.monotonic()
     state = standby.do("promote")
-    assert time.monotonic() - begin < 2
-    assert state["tree"] == "primary" and state["timeline"] == 2 and state["armed_timeline"] == 2
+    assert time.monotonic() - begin < 1
+    assert state["timeline"] == 2 and state["armed_timeline"] == 2 and not state["in_recovery"]
+    standby.wait(lambda s: s["tree"] == "primary")
     assert state["history"] == 1 and state["armed_leader"] == "pg-1"
     standby.sql("CREATE TABLE after_promote AS SELECT 1")
     standby.say("slots", "pg_0")
@@ -269,6 +271,7 @@ def test_a_standby_is_promoted_fast_and_the_old_one_follows(primary, standby):
     primary.wait(lambda s: s["streaming"] and s["timeline"] == 2)
     primary.wait_sql("SELECT count(*) FROM pg_tables WHERE tablename = 'after_promote'", "1")
     assert "primary_conninfo" not in (standby.data / "postgresql.conf").read_text()
+    assert standby.sql("SELECT count(*) FROM pg_settings WHERE pending_restart") == "0"
 
 
 def test_a_running_standby_follows_another_without_a_restart(members, primary, standby):

@@ -306,20 +306,26 @@ static void raw_server_end(struct raw_server *s)
 
 /* --- set-up --- */
 
-static void run(const char *command)
+static pid_t start_shell(const char *command)
 {
 	char line[1024];
-	snprintf(line, sizeof(line), "cd %s && (%s) >openssl.log 2>&1", dir, command);
+	snprintf(line, sizeof(line), "cd %s && (%s) >shell.log 2>&1", dir, command);
 	char *const argv[] = { (char[]){ "sh" }, (char[]){ "-c" }, line, NULL };
 	pid_t pid = fork();
 	if (pid == 0) {
 		execvp(argv[0], argv);
 		_exit(127);
 	}
+	return pid;
+}
+
+static void run(const char *command)
+{
 	int status;
+	pid_t pid = start_shell(command);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	if (status != 0)
-		fail_msg("%s", line);
+		fail_msg("%s", command);
 }
 
 static void make_authority(const char *name)
@@ -394,6 +400,7 @@ static int end(void **state)
 		if (running[i] != NULL)
 			stop_server(running[i]);
 	http_server_request_timeout_s = HTTP_REQUEST_TIMEOUT_S;
+	http_server_speaks_http2 = false;
 	return end_loop(state);
 }
 
@@ -449,7 +456,7 @@ static void methods_over_plain_http(UNUSED void **state)
 	stop_server(server);
 }
 
-static void methods_over_tls_and_http2(UNUSED void **state)
+static void methods_over_tls(UNUSED void **state)
 {
 	struct http_server *server = start_server(tls_params());
 	each_method_arrives_with_its_body("https", server);
@@ -457,9 +464,21 @@ static void methods_over_tls_and_http2(UNUSED void **state)
 	stop_server(server);
 }
 
-static void long_bodies_go_both_ways(UNUSED void **state)
+static void methods_over_http2(UNUSED void **state)
 {
-	for (int tls = 0; tls < 2; tls++) {
+	http_server_speaks_http2 = true;
+	struct http_server *server = start_server(tls_params());
+	each_method_arrives_with_its_body("https", server);
+	assert_true(seen.tls);
+	stop_server(server);
+}
+
+static void long_bodies_go_both_ways(void **state)
+{
+	for (int tls = 0; tls < 3; tls++) {
+		end(state);
+		begin(state);
+		http_server_speaks_http2 = tls == 2;
 		struct http_server *server = start_server(tls ? tls_params() : (struct http_server_params){ 0 });
 		const char *scheme = tls ? "https" : "http";
 		struct result r = call((struct http_call_params){
@@ -807,6 +826,30 @@ static void an_offer_to_upgrade_is_passed_over(UNUSED void **state)
 		assert_non_null(strstr(raw.in, "HTTP/1.1 200 "));
 		raw_end(&raw);
 	}
+	stop_server(server);
+}
+
+/* Bytes that libwebsockets would fall over. */
+static void http2_is_not_offered(UNUSED void **state)
+{
+	struct http_server *server = start_server((struct http_server_params){ 0 });
+	struct raw raw;
+	raw_connect(&raw, http_server_port(server));
+	raw_send(&raw, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+	WAIT_FOR(raw.closed);
+	raw_end(&raw);
+	stop_server(server);
+
+	server = start_server(tls_params());
+	char line[256];
+	snprintf(line, sizeof(line),
+		 "openssl s_client -connect 127.0.0.1:%d -alpn h2,http/1.1 </dev/null >alpn.log 2>&1; echo end "
+		 ">>alpn.log",
+		 http_server_port(server));
+	pid_t pid = start_shell(line);
+	bool ended = false;
+	WAIT_FOR(ended || (ended = waitpid(pid, NULL, WNOHANG) == pid));
+	run("grep -q 'ALPN protocol: http/1.1' alpn.log");
 	stop_server(server);
 }
 
@@ -1296,6 +1339,7 @@ static void a_callback_may_destroy_the_client(UNUSED void **state)
 /* A watch and calls side by side, as with the API server: many on one connection when it is HTTP/2. */
 static void calls_go_on_beside_a_long_stream(UNUSED void **state)
 {
+	http_server_speaks_http2 = true;
 	struct http_server *server = start_server(tls_params());
 	struct result watch = { 0 };
 	char url[128];
@@ -1326,7 +1370,8 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		TEST(get_is_answered),
 		TEST(methods_over_plain_http),
-		TEST(methods_over_tls_and_http2),
+		TEST(methods_over_tls),
+		TEST(methods_over_http2),
 		TEST(long_bodies_go_both_ways),
 		TEST(a_status_without_body_has_none),
 		TEST(retry_after_is_read),
@@ -1347,6 +1392,7 @@ int main(int argc, char **argv)
 		TEST(a_request_behind_one_with_a_body_is_answered),
 		TEST(a_body_behind_another_request_does_not_stop_the_loop),
 		TEST(an_offer_to_upgrade_is_passed_over),
+		TEST(http2_is_not_offered),
 		TEST(http_1_0_is_answered_and_closed),
 		TEST(a_long_body_is_refused),
 		TEST(a_long_address_is_refused),

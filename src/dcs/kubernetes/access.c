@@ -74,7 +74,10 @@ static bool access_in_cluster(struct access *access, const struct kubernetes_par
 		return false;
 	if (params->ca_file[0] != '\0')
 		text_copy(access->ca_file, sizeof(access->ca_file), params->ca_file);
-	if (!file_says_something(access->ca_file) || !access_read_token(access, err))
+	if (!file_says_something(access->ca_file))
+		return err_set(err, ERR_INPUT, "certificate authority: %s: there is no such file, or nothing in it",
+			       access->ca_file);
+	if (!access_read_token(access, err))
 		return false;
 	access->in_cluster = true;
 	return true;
@@ -101,12 +104,15 @@ static bool kubeconfig_path(const struct kubernetes_params *params, char *path, 
 bool access_find(struct access *access, const struct kubernetes_params *params, struct err *err)
 {
 	char path[URL_SIZE];
-	if (params->kubeconfig[0] == '\0' && access_in_cluster(access, params, err))
+	struct err inside = { .text = "" };
+	if (params->kubeconfig[0] == '\0' && access_in_cluster(access, params, &inside))
 		return true;
 	memset(access, 0, sizeof(*access));
-	if (!kubeconfig_path(params, path, sizeof(path), err))
-		return false;
-	if (!kubeconfig_read(access, path, params->context, err))
+	bool found =
+		kubeconfig_path(params, path, sizeof(path), err) && kubeconfig_read(access, path, params->context, err);
+	if (!found && inside.text[0] != '\0') /* KUBERNETES_SERVICE_HOST is set: what was missing there says more */
+		*err = inside;
+	if (!found)
 		return false;
 	if (params->ca_file[0] != '\0')
 		text_copy(access->ca_file, sizeof(access->ca_file), params->ca_file);

@@ -66,7 +66,7 @@ class Member:
 
     def write_config(self):
         self.config.write_text(yaml.safe_dump(self.settings(), sort_keys=False))
-        for path in [self.home, *self.home.rglob("*")] if not self.data.exists() else [self.config]:
+        for path in (self.home, *self.home.glob("*"), *(self.home / "sa").glob("*")):
             if USER:
                 shutil.chown(path, USER, USER)
 
