@@ -67,6 +67,7 @@ rules: $(RULES) ## every combination of facts through every table
 	@for t in $(RULES); do $$t || exit 1; done
 
 lint: $(call objects,$(call sources,core supervisor)) ## layers, symbols, banned functions, sizes, format, spelling
+	@$(PYTEST) tests/lint
 	@$(PYTHON) tests/lint/lint.py --build $(BUILD)
 
 # the same tests under the sanitizers, with clang: a second compiler that must not warn

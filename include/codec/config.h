@@ -118,7 +118,7 @@ struct config {
 	struct json *tags; /* effective, in order, for the status; NULL: none */
 	/* ours, section `howdah` */
 	char service_account_dir[URL_SIZE]; /* howdah.service_account_dir; "": Kubernetes' own */
-	char run_dir[URL_SIZE];    /* howdah.run_dir, default /run/howdah or HOWDAH_RUN_DIR */
+	char run_dir[URL_SIZE];             /* howdah.run_dir, default /run/howdah or HOWDAH_RUN_DIR */
 	char supervisor[URL_SIZE]; /* howdah.supervisor: path of the program for use outside pods; "": beside howdah */
 	bool laboratory;           /* howdah.laboratory: allows a ttl below 8 s; tests only */
 	int note_count;

@@ -70,10 +70,11 @@ struct member {
 /* What a member answered to GET /patroni. */
 struct peer_answer {
 	char name[NAME_SIZE];
-	struct instant asked;    /* when the last question ended */
-	struct instant answered; /* when the last question that was answered had been sent: its answer is at least that young */
-	bool silent;                    /* the last question ended without an answer */
-	bool in_recovery;               /* contract 5.10 */
+	struct instant asked; /* when the last question ended */
+	struct instant
+		answered; /* when the last question that was answered had been sent: its answer is at least that young */
+	bool silent;      /* the last question ended without an answer */
+	bool in_recovery; /* contract 5.10 */
 	enum member_state state;
 	uint32_t timeline;
 	uint64_t received_lsn, replayed_lsn, lsn; /* lsn: the larger, or its position as a primary */

@@ -80,7 +80,7 @@ struct instance {
 	bool was_primary;       /* it last ran as a primary: no signal file and control says so */
 	bool bootstrap_attempt; /* the directory was made by a bootstrap of ours that is not finished: nobody's data yet
 				 */
-	bool roles_made;              /* postgres_post_bootstrap has succeeded since this agent attached */
+	bool roles_made;        /* postgres_post_bootstrap has succeeded since this agent attached */
 	uint32_t armed_timeline; /* marker on the volume: the timeline we were armed on last; 0 none */
 	struct lease_token armed_token;
 	int server_version; /* 150018; 0 unknown */

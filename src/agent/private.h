@@ -42,6 +42,7 @@ struct agent {
 	char essential_written[STATUS_SIZE];
 	struct instant published;
 	char slots[SLOTS_TEXT_SIZE]; /* member slots that the server was told to have */
+	bool slots_of_primary;       /* ... as a primary */
 	struct recorder *recorder;   /* NULL: none */
 	struct rest_counters counters;
 };

@@ -55,6 +55,18 @@ static void sense_publication(struct agent *agent, struct instant now)
 	self->publish_due = urgent || (differs && rested);
 }
 
+/* A primary's slots hold WAL back, a standby's do not: they are made anew when it changes. */
+static void sense_slots(struct agent *agent, const struct instance *instance)
+{
+	char slots[SLOTS_TEXT_SIZE];
+	bool primary = instance->tree == PG_TREE_PRIMARY;
+	if (primary != agent->slots_of_primary || instance->tree == PG_TREE_DOWN)
+		agent->slots[0] = '\0';
+	agent->slots_of_primary = primary;
+	agent_member_slots(agent, slots, sizeof(slots));
+	agent->self.slots_due = agent->config.settings.use_slots && strcmp(slots, agent->slots) != 0;
+}
+
 void agent_sense(struct agent *agent, struct instant now)
 {
 	struct self *self = &agent->self;
@@ -70,9 +82,5 @@ void agent_sense(struct agent *agent, struct instant now)
 	self->foreign_label = other_pod_has_leader_label(agent, cluster);
 	look_up_beginning(agent, instance->armed_timeline);
 	sense_publication(agent, now);
-	char slots[SLOTS_TEXT_SIZE];
-	agent_member_slots(agent, slots, sizeof(slots));
-	self->slots_due = agent->config.settings.use_slots && strcmp(slots, agent->slots) != 0;
-	if (instance->tree != PG_TREE_PRIMARY)
-		agent->slots[0] = '\0';
+	sense_slots(agent, instance);
 }

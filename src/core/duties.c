@@ -67,6 +67,8 @@ void duties_add(const struct situation *s, struct plan *plan)
 		plan_add(plan, ACT_BOOTSTRAP_DONE);
 	if (leads_now(s) && view_is_fresh(s))
 		leader_duties(s, plan);
+	else if (serves_as_standby(s) && s->self->slots_due)
+		plan_add(plan, ACT_SYNC_SLOTS);
 }
 
 /* The label is set from the moment the lock is confirmed, before promotion ends (safety.md S18). */

@@ -1,4 +1,6 @@
-/* Physical slots on a primary (contract 5.13): the members' and the permanent ones exist, unknown ones that nobody uses go. */
+/* Physical slots (contract 5.13): the members' and the permanent ones exist, unknown ones that nobody uses go.
+ *
+ * A standby has the members' slots too, so that they can stream from it the moment it is promoted; but without a position: there they would keep WAL that nobody fetches. */
 #include "postgres/private.h"
 
 #include "base/log.h"
@@ -7,11 +9,17 @@
 
 enum { NAMES_BYTES = 8192, SLOTS_TIMEOUT_MS = 10000 };
 
-static const char create_sql[] = "SELECT pg_create_physical_replication_slot(n, true) FROM unnest($1::text[]) n"
-				 " WHERE n NOT IN (SELECT slot_name FROM pg_replication_slots)";
+static const char create_sql[] =
+	"SELECT pg_create_physical_replication_slot(n, NOT pg_is_in_recovery()) FROM unnest($1::text[]) n"
+	" WHERE n NOT IN (SELECT slot_name FROM pg_replication_slots)";
 static const char drop_sql[] = "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots"
 			       " WHERE slot_type = 'physical' AND NOT temporary AND NOT active"
 			       " AND slot_name <> ALL ($1::text[])";
+
+static const char let_go_sql[] =
+	"SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots"
+	" WHERE pg_is_in_recovery() AND slot_type = 'physical' AND NOT temporary AND NOT active"
+	" AND restart_lsn IS NOT NULL AND slot_name = ANY ($1::text[])";
 
 static void add_name(struct strbuf *to, const char *name)
 {
@@ -96,20 +104,44 @@ static void on_created(struct postgres *pg, bool ok, const char *error)
 		work_query(&pg->work, drop_sql, (const char *const[]){ names, NULL }, SLOTS_TIMEOUT_MS, on_dropped);
 }
 
-void slots_turn(struct postgres *pg)
+static bool create(struct postgres *pg)
 {
 	char names[NAMES_BYTES];
 	struct strbuf b;
-	struct slots *slots = &pg->slots;
-	if (!slots->wanted || slots->running || pg->work.done != NULL || !pg->instance.answers ||
-	    pg->instance.in_recovery)
-		return;
-	slots->wanted = false;
 	strbuf_init(&b, names, sizeof(names));
 	strbuf_add_char(&b, '{');
 	add_wanted(pg, &b);
 	strbuf_add_char(&b, '}');
-	if (strbuf_ok(&b))
-		slots->running = work_query(&pg->work, create_sql, (const char *const[]){ names, NULL },
-					    SLOTS_TIMEOUT_MS, on_created);
+	return strbuf_ok(&b) &&
+	       work_query(&pg->work, create_sql, (const char *const[]){ names, NULL }, SLOTS_TIMEOUT_MS, on_created);
+}
+
+static void on_let_go(struct postgres *pg, bool ok, const char *error)
+{
+	if (!ok)
+		log_warning("slots: not let go: %s", error);
+	pg->slots.running = create(pg);
+}
+
+/* What this server held back for members while it was the primary. */
+static bool let_go(struct postgres *pg)
+{
+	char names[NAMES_BYTES];
+	struct strbuf b;
+	strbuf_init(&b, names, sizeof(names));
+	strbuf_add_char(&b, '{');
+	for (int i = 0; i < pg->slots.count; i++)
+		add_name(&b, pg->slots.names[i]);
+	strbuf_add_char(&b, '}');
+	return strbuf_ok(&b) &&
+	       work_query(&pg->work, let_go_sql, (const char *const[]){ names, NULL }, SLOTS_TIMEOUT_MS, on_let_go);
+}
+
+void slots_turn(struct postgres *pg)
+{
+	struct slots *slots = &pg->slots;
+	if (!slots->wanted || slots->running || pg->work.done != NULL || !pg->instance.answers)
+		return;
+	slots->wanted = false;
+	slots->running = pg->instance.in_recovery ? let_go(pg) : create(pg);
 }

@@ -40,7 +40,12 @@ enum step_result step_prepare_primary(struct postgres *pg, UNUSED bool first)
 		return job_fail(pg, "%s", err.text);
 	if (pg->instance.has_standby_signal)
 		return job_fail(pg, "it is a standby: promote it");
-	if (!armed_write(pg, pg->instance.control_timeline, &pg->job.token, &err) || !datadir_prepare_start(pg, &err))
+	/* a timeline that it was armed on before began with the lease of then */
+	bool armed = pg->instance.armed_timeline == pg->instance.control_timeline &&
+		     pg->instance.armed_token.leader[0] != '\0';
+	if (!armed && !armed_write(pg, pg->instance.control_timeline, &pg->job.token, &err))
+		return job_fail(pg, "%s", err.text);
+	if (!datadir_prepare_start(pg, &err))
 		return job_fail(pg, "%s", err.text);
 	conffiles_restore(pg);
 	return conffiles_write(pg, CONF_PRIMARY, &nobody, &err) ? STEP_NEXT : job_fail(pg, "%s", err.text);
@@ -79,9 +84,21 @@ static enum step_result start_reply(struct postgres *pg)
 	return result;
 }
 
+/* Until it answers itself, it follows whom its files name. */
+static void show_upstream(struct postgres *pg)
+{
+	struct instance *in = &pg->instance;
+	text_copy(in->upstream, sizeof(in->upstream), pg->job.upstream.member);
+	text_copy(in->upstream_host, sizeof(in->upstream_host), pg->job.upstream.host);
+	in->upstream_port = pg->job.upstream.port;
+}
+
 enum step_result step_start_standby(struct postgres *pg, bool first)
 {
-	return first ? send_start(pg, START_STANDBY) : start_reply(pg);
+	if (first)
+		return send_start(pg, START_STANDBY);
+	show_upstream(pg);
+	return start_reply(pg);
 }
 
 enum step_result step_start_primary(struct postgres *pg, bool first)

@@ -74,6 +74,7 @@ static void act(struct supervisor *s, enum machine_action action, enum tree_stat
 		break;
 	case DO_PROMOTE:
 		kill(s->status.postmaster, SIGUSR1);
+		s->look_us = s->now.boot_us; /* as a standby it looked once a second */
 		break;
 	case DO_RELOAD:
 		kill(s->status.postmaster, SIGHUP);

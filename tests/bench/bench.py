@@ -54,6 +54,9 @@ class Bench:
                 member.overrides = {"log": {"level": "DEBUG"}}
         try:
             yield cluster
+        except Exception:
+            tell(cluster)
+            raise
         finally:
             self.server.net.heal_all()
             cluster.close()
@@ -108,6 +111,12 @@ class Newcomers(threading.Thread):
 
 # ---- failures ----
 
+def tell(cluster):
+    for member in cluster.members:
+        print(f"===== {member.name}\n{member.log()[-4000:]}", file=sys.stderr)
+    print(f"===== leader object: {cluster.leader_object()}", file=sys.stderr)
+
+
 def trace(cluster, since_wall, fault):
     """The log lines of all members from the fault on, by time: where the milliseconds went."""
     lines = []
@@ -122,11 +131,15 @@ def trace(cluster, since_wall, fault):
         print(f"{at * 1000:9.0f} ms  {member} {program:<10} {rest}", file=sys.stderr)
 
 
-def kill_postmaster(bench, cluster, writer, not_by_leader):
+def kill_postmaster(bench, cluster, writer, elsewhere):
     leader = cluster.wait_ready()
-    wall, killed = time.time(), now()
-    os.kill(leader.postmaster(), signal.SIGKILL)
-    written(writer, killed, leader.name if not_by_leader else None)
+    pid, wall, killed = leader.postmaster(), time.time(), now()
+    os.kill(pid, signal.SIGKILL)
+    if elsewhere:
+        written(writer, killed, leader.name)
+    else:  # a backend may still commit for a moment after its postmaster's death
+        bed.wait(lambda: leader.postmaster() not in (None, pid), "another postmaster", 60)
+        written(writer, now())
     gap = writer.gap_around(killed)
     if bench.options.trace:
         trace(cluster, wall, gap)
