@@ -106,6 +106,13 @@ static bool create_postgres(struct agent *agent, struct err *err)
 	return agent->pg != NULL;
 }
 
+/* Until the store says otherwise, what the cluster would be begun with is in force (contract 2.1). */
+static bool apply_bootstrap_config(struct config *config, struct err *err)
+{
+	AUTO(text) char *text = config_bootstrap_dynamic(config);
+	return config_apply_dynamic(config, text, err) || err_wrap(err, "bootstrap.dcs");
+}
+
 struct agent *agent_create(struct loop *loop, const struct agent_params *params, struct err *err)
 {
 	struct agent *agent = calloc(1, sizeof(*agent));
@@ -122,7 +129,7 @@ struct agent *agent_create(struct loop *loop, const struct agent_params *params,
 	strbuf_init(&b, agent->lease_path, sizeof(agent->lease_path));
 	strbuf_addf(&b, "%s/lease", agent->config.run_dir);
 	agent->http = http_client_create(loop, "howdah/" HOWDAH_VERSION);
-	if (!create_dcs(agent, err) || !create_postgres(agent, err))
+	if (!apply_bootstrap_config(&agent->config, err) || !create_dcs(agent, err) || !create_postgres(agent, err))
 		goto fail;
 	agent->rest = agent_start_rest(agent, err);
 	if (agent->rest == NULL)

@@ -25,7 +25,7 @@ enum database_fact {
 	FACT_D_DIVERGED,  /* it has what the cluster's history does not */
 	FACT_D_UNSURE,    /* whether it has cannot be told yet */
 	FACT_D_CLONE,     /* the settings allow to clone it anew */
-	FACT_D_PATIENCE,  /* the last attempt failed a moment ago */
+	FACT_D_NOT_NOW,   /* the last attempt failed a moment ago, or the lock is about to be given up */
 	FACT_D_COUNT
 };
 #define D(name) (1u << FACT_D_##name)
@@ -50,7 +50,7 @@ static const char *const names[] = {
 	[FACT_D_DIVERGED] = "it has diverged from the leader's history",
 	[FACT_D_UNSURE] = "the leader has not said yet where its timeline began",
 	[FACT_D_CLONE] = "the settings allow a new clone",
-	[FACT_D_PATIENCE] = "the last attempt failed a moment ago",
+	[FACT_D_NOT_NOW] = "the last attempt failed a moment ago, or the lock is about to be given up",
 };
 static_assert(ARRAY_SIZE(names) == FACT_D_COUNT, "every fact has a name");
 static_assert(FACT_D_COUNT <= FACTS_MAX, "small enough to enumerate");
@@ -93,13 +93,13 @@ static const struct rule rules[] = {
 	{ "make-roles",
 	  "the new cluster's roles are made",
 	  D(PRIMARY) | D(BOOTSTRAP),
-	  D(PATIENCE) | D(ROLES),
+	  D(NOT_NOW) | D(ROLES),
 	  { ACT_POST_BOOTSTRAP } },
 	{ "primary", "PostgreSQL runs as a primary", D(PRIMARY), 0, { ACT_NONE } },
 	{ "promote",
 	  "the lock is ours: the standby becomes the primary",
 	  D(STANDBY) | D(LEASE) | D(GATE),
-	  D(PATIENCE),
+	  D(NOT_NOW),
 	  { ACT_PROMOTE } },
 	{ "promote-soon",
 	  "the lock is ours, and not everything that promotion needs is there yet",
@@ -124,11 +124,15 @@ static const struct rule rules[] = {
 	{ "follow",
 	  "another member leads",
 	  D(STANDBY) | D(LEADER) | D(WHOLE),
-	  D(FOLLOWING) | D(PATIENCE),
+	  D(FOLLOWING) | D(NOT_NOW),
 	  { ACT_FOLLOW } },
 	{ "standby", "it follows the leader, or waits for one", D(STANDBY), 0, { ACT_NONE } },
 	{ "moving", "PostgreSQL is on its way up or down", 0, D(DOWN), { ACT_NONE } },
-	{ "patience", "the last attempt failed a moment ago", D(PATIENCE), 0, { ACT_NONE } },
+	{ "not-now",
+	  "the last attempt failed a moment ago, or the lock is about to be given up",
+	  D(NOT_NOW),
+	  0,
+	  { ACT_NONE } },
 	{ "half-done",
 	  "a change of the data directory was left half done: it is moved out of the way",
 	  D(MARKED),
@@ -189,6 +193,22 @@ static bool is_patient(const struct situation *s)
 	return elapsed_most_ms(s->instance->failed_at, s->now) < wait_ms;
 }
 
+/* After a crash with primary_start_timeout 0 nothing is started before it is known whether somebody can take over. */
+static bool is_giving_up(const struct situation *s)
+{
+	if (!lock_is_mine(s))
+		return false;
+	bool asks = s->instance->crashed && s->instance->tree == PG_TREE_DOWN &&
+		    s->settings->primary_start_timeout_ms == 0 && !peers_are_heard(s);
+	return asks || give_up_decide(s) != GIVE_UP_NO;
+}
+
+/* A standby is promoted when it answers: its timeline must be known for the mark on the volume. */
+static bool may_promote_or_start(const struct situation *s)
+{
+	return may_become_writable(s) && (s->instance->tree == PG_TREE_DOWN || serves_as_standby(s));
+}
+
 /* Nobody's any more: the store knows another initializer, or a finished cluster with other data. */
 static bool bootstrap_is_stale(const struct situation *s)
 {
@@ -226,10 +246,10 @@ uint32_t database_facts(const struct situation *s)
 	       when(whole && is_foreign(s), D(FOREIGN)) | when(i->roles_made, D(ROLES)) |
 	       when(i->data == DATA_MARKED || stale, D(MARKED)) | when(whole, D(WHOLE)) |
 	       when(whole && i->bootstrap_attempt && s->cluster->initialize != INITIALIZE_DONE, D(BOOTSTRAP)) |
-	       when(lock_is_mine(s), D(LEASE)) | when(may_become_writable(s), D(GATE)) |
+	       when(lock_is_mine(s), D(LEASE)) | when(may_promote_or_start(s), D(GATE)) |
 	       when(may_restart_in_place(s), D(RESTART)) | when(leader, D(LEADER)) |
 	       when(follows_rightly(s), D(FOLLOWING)) |
 	       when(rejoin == REJOIN_DIVERGED && !i->bootstrap_attempt, D(DIVERGED)) |
 	       when(rejoin == REJOIN_WAIT, D(UNSURE)) | when(s->settings->clone_when_diverged, D(CLONE)) |
-	       when(is_patient(s), D(PATIENCE));
+	       when(is_patient(s) || is_giving_up(s), D(NOT_NOW));
 }

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { GRACE_MS = 100 };
+
 static char *copy(const char *text)
 {
 	if (text == NULL)
@@ -56,6 +58,16 @@ void http_server_lost_connection(struct http_server *server)
 		http_accept_again(server);
 }
 
+static void kill_connections(struct http_server *server)
+{
+	struct http_connection *next;
+	for (struct http_connection *c = server->web->connections; c != NULL; c = next) {
+		next = c->next;
+		if (c->server == server)
+			http_web_kill(c->wsi);
+	}
+}
+
 static void timer_fired(void *arg)
 {
 	struct http_server *server = arg;
@@ -63,19 +75,18 @@ static void timer_fired(void *arg)
 		http_accept_again(server);
 	else if (server->connection_count == 0)
 		http_server_free(server);
+	else
+		kill_connections(server); /* the last one that is gone sets the timer */
 }
 
-/* Not at once: the caller may be one of the server's own handlers. */
+/* Not at once: the caller may be one of the server's own handlers, whose answer is still to go out. */
 void http_server_destroy(struct http_server *server)
 {
 	if (server == NULL)
 		return;
 	server->dying = true;
 	http_accept_stop(server);
-	for (struct http_connection *c = server->web->connections; c != NULL; c = c->next)
-		if (c->server == server)
-			http_web_kill(c->wsi);
-	loop_timer_set(server->timer, 0);
+	loop_timer_set(server->timer, server->connection_count > 0 ? GRACE_MS : 0);
 }
 
 static bool set_up(struct http_server *server, struct err *err)

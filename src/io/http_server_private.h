@@ -49,7 +49,7 @@ struct http_server {
 struct http_web *http_web_of(struct loop *loop, struct err *err); /* NULL: it cannot be made */
 struct http_vhost *http_web_take_vhost(struct http_web *web, bool tls, struct err *err);
 struct http_connection *http_web_find(struct http_web *web, struct lws *wsi); /* NULL: not a connection, or gone */
-void http_web_kill(struct lws *wsi);                                          /* soon, not within this call */
+void http_web_kill(struct lws *wsi); /* at once: not from a callback of libwebsockets */
 
 /* libwebsockets 4.1 has kept bytes of this connection for later, and is working on a request out of them. Should that have
  * a body, it would take the head for the body, go round for ever, or read memory that it has given back: such a request

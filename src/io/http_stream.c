@@ -18,7 +18,7 @@ enum {
 	AUTHORIZATION_MAX = 4096,
 	MUX_PIECE = 16 * 1024,        /* of a body, in one frame of HTTP/2 */
 	UNREAD_MAX = 8 * 1024 * 1024, /* read and thrown away after a refusal, so that the client reads the answer */
-	LINGER_S = 2,
+	LINGER_MS = 2000,
 };
 
 /* In the order of libwebsockets' table. */
@@ -79,6 +79,19 @@ static void *must_allocate(void *memory)
 	if (memory == NULL)
 		abort();
 	return memory;
+}
+
+static void deadline_passed(void *arg)
+{
+	struct stream *s = arg;
+	http_web_kill(s->wsi);
+}
+
+static void set_deadline(struct stream *s, int64_t delay_ms)
+{
+	if (s->deadline == NULL)
+		s->deadline = loop_timer_create(s->connection->server->web->loop, deadline_passed, s);
+	loop_timer_set(s->deadline, delay_ms);
 }
 
 /* --- replies --- */
@@ -163,8 +176,10 @@ static void stream_answer(struct stream *s, const struct http_response *r)
 	size_t sent_len = text_equal(s->method, "HEAD") ? 0 : body_len;
 	s->out = must_allocate(malloc(LWS_PRE + REPLY_HEADERS_MAX + sent_len));
 	if (!build_head(s, r, body_len)) {
-		log_error("http: headers of a reply are too long");
-		http_web_kill(s->wsi);
+		log_error("http: the headers of a reply are too long");
+		free(s->out);
+		s->out = NULL;
+		set_deadline(s, 0);
 		return;
 	}
 	if (sent_len > 0)
@@ -181,6 +196,8 @@ static void refuse(struct stream *s, int status, const char *why)
 {
 	s->asked = true;
 	s->closes = true;
+	loop_timer_destroy(s->deadline);
+	s->deadline = NULL;
 	struct http_response r = {
 		.status = status, .content_type = "text/plain", .body = why, .body_len = strlen(why)
 	};
@@ -229,6 +246,7 @@ static int reply_is_out(struct stream *s)
 	struct lws *wsi = s->wsi;
 	free(s->out);
 	s->out = NULL;
+	s->closes = s->closes || s->connection->server->dying;
 	if (lws_partial_buffered(wsi))
 		lws_set_timeout(wsi, PENDING_TIMEOUT_HTTP_CONTENT, http_server_request_timeout_s);
 	if (!s->closes || s->multiplexed)
@@ -236,7 +254,7 @@ static int reply_is_out(struct stream *s)
 	if (!s->body_is_due)
 		return -1;
 	/* closing with bytes unread would reset the connection and may take the reply from the client */
-	lws_set_timeout(wsi, PENDING_TIMEOUT_HTTP_CONTENT, LINGER_S);
+	set_deadline(s, LINGER_MS);
 	return 0;
 }
 
@@ -295,12 +313,6 @@ static void ask_handler(struct stream *s)
 	/* until the reply, libwebsockets would be told again and again of input that it does not want yet */
 	if (s->reply != NULL && !s->multiplexed)
 		lws_rx_flow_control(wsi, 0);
-}
-
-static void deadline_passed(void *arg)
-{
-	struct stream *s = arg;
-	http_web_kill(s->wsi);
 }
 
 /* The parser has split the query at '&' and decoded it: put it together again, so that it can be taken apart the same
@@ -443,8 +455,7 @@ static int on_request(struct http_web *web, struct lws *wsi, struct stream *s)
 		ask_handler(s);
 		return 0;
 	}
-	s->deadline = loop_timer_create(web->loop, deadline_passed, s);
-	loop_timer_set(s->deadline, http_server_request_timeout_s * 1000LL);
+	set_deadline(s, http_server_request_timeout_s * 1000LL);
 	return 0;
 }
 

@@ -164,11 +164,10 @@ struct http_connection *http_web_find(struct http_web *web, struct lws *wsi)
 	return NULL;
 }
 
-/* Its timers are looked at when it is called, so it has to be woken. */
+/* Asking for it to happen soon would not do: any byte that arrives sets another time. */
 void http_web_kill(struct lws *wsi)
 {
-	lws_set_timeout(wsi, PENDING_TIMEOUT_HTTP_CONTENT, LWS_TO_KILL_ASYNC);
-	lws_cancel_service(lws_get_context(wsi));
+	lws_set_timeout(wsi, PENDING_TIMEOUT_HTTP_CONTENT, LWS_TO_KILL_SYNC);
 }
 
 struct poll_search {

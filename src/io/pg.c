@@ -35,7 +35,7 @@ struct pg {
 	pg_fn *fn; /* NULL: no query is running */
 	void *arg;
 	PGresult *result; /* the last one, or the first that is an error */
-	bool connected, failed;
+	bool connected, failed, ended;
 	char error[ERROR_MAX], sqlstate[SQLSTATE_SIZE];
 };
 
@@ -81,10 +81,15 @@ static void fold(char *to, size_t size, const char *from)
 	}
 }
 
-static void on_notice(UNUSED void *arg, const char *message)
+/* A session is told of its end (an administrator's command, a shutdown) before it is closed. */
+static void on_notice(void *arg, const PGresult *notice)
 {
+	struct pg *pg = arg;
 	char text[ERROR_MAX];
-	fold(text, sizeof(text), message);
+	const char *severity = PQresultErrorField(notice, PG_DIAG_SEVERITY_NONLOCALIZED);
+	if (severity != NULL && (text_equal(severity, "FATAL") || text_equal(severity, "PANIC")))
+		pg->ended = true;
+	fold(text, sizeof(text), PQresultErrorMessage(notice));
 	log_debug("postgres says: %s", text);
 }
 
@@ -203,7 +208,7 @@ static void on_connected(struct pg *pg)
 {
 	pg->connected = true;
 	PQsetnonblocking(pg->conn, 1);
-	PQsetNoticeProcessor(pg->conn, on_notice, pg);
+	PQsetNoticeReceiver(pg->conn, on_notice, pg);
 	send_query(pg);
 }
 
@@ -289,12 +294,11 @@ static void read_results(struct pg *pg)
 static void on_idle_input(struct pg *pg)
 {
 	PGnotify *notify;
-	if (!PQconsumeInput(pg->conn) || PQstatus(pg->conn) != CONNECTION_OK) {
-		close_session(pg);
-		return;
-	}
+	bool alive = PQconsumeInput(pg->conn) != 0;
 	while ((notify = PQnotifies(pg->conn)) != NULL)
 		PQfreemem(notify);
+	if (!alive || pg->ended || PQstatus(pg->conn) != CONNECTION_OK)
+		close_session(pg);
 }
 
 static void advance(void *arg, int ready)
@@ -406,6 +410,7 @@ static bool address_needs_no_lookup(const struct pg *pg)
 static void connect_session(struct pg *pg)
 {
 	pg->connected = false;
+	pg->ended = false;
 	if (!address_needs_no_lookup(pg)) {
 		fail(pg, "the host is not a numeric address", NULL);
 		return;
@@ -432,6 +437,8 @@ void pg_query(struct pg *pg, const char *sql, const char *const params[], int64_
 	pg->arg = arg;
 	pg->failed = false;
 	loop_timer_set(pg->timer, timeout_ms > 0 ? timeout_ms : -1);
+	if (pg->state == PG_READY)
+		on_idle_input(pg); /* it may have ended and the loop not have come by yet */
 	if (pg->state == PG_READY) {
 		send_query(pg);
 	} else {

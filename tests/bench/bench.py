@@ -159,14 +159,23 @@ def restart(bench):
     bench.report("postmaster killed, restart in place: client gap", "s", gaps, "<= 1.2")
 
 
+def wait_for_phase(cluster, after_s):
+    """A host dies at any time between two renewals, and the gap depends on when: each round takes another part of the period."""
+    renewed = cluster.leader_object()["renewTime"]
+    bed.wait(lambda: cluster.leader_object()["renewTime"] != renewed, "a renewal", 60)
+    time.sleep(after_s)
+
+
 def host_death(ttl, usual, reach):
     times = {"ttl": ttl, "loop_wait": 10, "retry_timeout": 10} if ttl >= 30 else {"ttl": ttl, "loop_wait": ttl // 4, "retry_timeout": ttl // 4}
 
     def measure(bench):
         gaps = []
         with bench.ready(primary_start_timeout=0, **times) as cluster, writing(cluster) as writer:
-            for _ in range(bench.rounds(usual)):
+            count = bench.rounds(usual)
+            for i in range(count):
                 leader = cluster.wait_ready()
+                wait_for_phase(cluster, times["loop_wait"] * (i + 0.5) / count)
                 cluster.net.cut(leader.machine, "all")
                 wall, dead = time.time(), now()
                 cluster.net.power_off(leader.machine)

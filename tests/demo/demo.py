@@ -98,6 +98,9 @@ def main():
             owners = writer.check_one_primary()
             line("the client's verdict", ", ".join(f"timeline {t}: {m}" for t, m in owners.items()) + "; " + bold("never two primaries"))
             show(cluster, cluster.leader())
+        except TimeoutError:
+            cluster.tell()
+            raise
         finally:
             if os.environ.get("KEEP") != "1":
                 cluster.close()

@@ -190,6 +190,14 @@ class Cluster:
         pods = self.kube.admin.list("pods", self.namespace)
         return [p["metadata"]["name"] for p in pods if p["metadata"].get("labels", {}).get("role") == role]
 
+    def tell(self):
+        """Everybody's logs, for whoever must find out what went wrong."""
+        for member in self.members:
+            log = member.home / "supervisor.log"
+            sys.stderr.write(f"\n===== {member.name}\n{member.log()[-6000:]}\n----- its supervisor and PostgreSQL\n")
+            sys.stderr.write(log.read_text(errors="replace")[-3000:] if log.exists() else "")
+        sys.stderr.write(f"\nleader object: {self.leader_object()}\n")
+
     def close(self):
         for member in self.members:
             for pid in self.net.pids(member.machine):

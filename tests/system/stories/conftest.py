@@ -1,6 +1,5 @@
 """One API server and its machines a worker; a namespace and a cluster a story."""
 import os
-import sys
 import time
 import uuid
 
@@ -41,18 +40,10 @@ def make_cluster(server, request):
     report = getattr(request.node, "report_call", None)
     for cluster in made:
         if report is not None and report.failed:
-            tell(cluster)
+            cluster.tell()
         forbidden = server.forbidden(cluster.account.user, cluster.since)
         cluster.close()
         assert report is None or report.failed or getattr(cluster, "may_be_forbidden", False) or not forbidden, forbidden[:5]
-
-
-def tell(cluster):
-    for member in cluster.members:
-        sys.stderr.write(f"\n===== {member.name}\n" + member.log()[-6000:])
-        log = member.home / "supervisor.log"
-        sys.stderr.write("\n----- supervisor and PostgreSQL\n" + (log.read_text(errors="replace")[-3000:] if log.exists() else ""))
-    sys.stderr.write(f"\nleader object: {cluster.leader_object()}\n")
 
 
 @pytest.hookimpl(hookwrapper=True)
