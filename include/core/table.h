@@ -51,10 +51,10 @@ enum { RULE_ACTIONS_MAX = 2 };
 #define FACTS_MAX 20
 
 struct rule {
-	const char *id;  /* for logs, records and tests */
-	const char *why; /* for people */
+	const char *id; /* for logs, records and tests */
 	uint32_t need, deny;
 	enum action actions[RULE_ACTIONS_MAX];
+	const char *why; /* for people */
 };
 
 struct table {

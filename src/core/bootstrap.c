@@ -35,28 +35,35 @@ static const char *const names[] = {
 };
 static_assert(ARRAY_SIZE(names) == FACT_B_COUNT, "every fact has a name");
 
+/* A row: what must hold, what must not, what is done, and why. */
+/* clang-format off */
 static const struct rule rules[] = {
-	{ "not-now", "there is data, or something is being done", 0, B(READY), { ACT_NONE } },
-	{ "leaving", "the container is asked to end", B(LEAVING), B(OURS), { ACT_NONE } },
-	{ "writing", "a write of the initialization is on its way", B(WRITING), 0, { ACT_NONE } },
-	{ "leaving-cancel",
-	  "the container is asked to end: the initialization is given back",
-	  B(LEAVING),
-	  0,
-	  { ACT_INITIALIZE_CANCEL } },
-	{ "failed",
-	  "our initdb failed: the initialization is given back",
-	  B(OURS) | B(FAILED) | B(PATIENCE),
-	  0,
-	  { ACT_INITIALIZE_CANCEL } },
-	{ "patience", "the last attempt failed a moment ago", B(PATIENCE), 0, { ACT_NONE } },
-	{ "initdb", "the initialization is ours", B(OURS), 0, { ACT_INITDB } },
-	{ "clone", "there is a leader to clone from", B(LEADER), 0, { ACT_CLONE } },
-	{ "blind", "the API does not answer", 0, B(FRESH), { ACT_NONE } },
-	{ "wait-for-leader", "somebody holds the lock: its cluster is waited for", B(TAKEN), 0, { ACT_NONE } },
-	{ "claim", "nobody has begun the cluster", B(ABSENT) | B(ALLOWED), 0, { ACT_INITIALIZE_BEGIN } },
-	{ "wait", "a leader is waited for", 0, 0, { ACT_NONE } },
+	{ "not-now", 0, B(READY), { ACT_NONE },
+	  "there is data, or something is being done" },
+	{ "leaving", B(LEAVING), B(OURS), { ACT_NONE },
+	  "the container is asked to end" },
+	{ "writing", B(WRITING), 0, { ACT_NONE },
+	  "a write of the initialization is on its way" },
+	{ "leaving-cancel", B(LEAVING), 0, { ACT_INITIALIZE_CANCEL },
+	  "the container is asked to end: the initialization is given back" },
+	{ "failed", B(OURS) | B(FAILED) | B(PATIENCE), 0, { ACT_INITIALIZE_CANCEL },
+	  "our initdb failed: the initialization is given back" },
+	{ "patience", B(PATIENCE), 0, { ACT_NONE },
+	  "the last attempt failed a moment ago" },
+	{ "initdb", B(OURS), 0, { ACT_INITDB },
+	  "the initialization is ours" },
+	{ "clone", B(LEADER), 0, { ACT_CLONE },
+	  "there is a leader to clone from" },
+	{ "blind", 0, B(FRESH), { ACT_NONE },
+	  "the API does not answer" },
+	{ "wait-for-leader", B(TAKEN), 0, { ACT_NONE },
+	  "somebody holds the lock: its cluster is waited for" },
+	{ "claim", B(ABSENT) | B(ALLOWED), 0, { ACT_INITIALIZE_BEGIN },
+	  "nobody has begun the cluster" },
+	{ "wait", 0, 0, { ACT_NONE },
+	  "a leader is waited for" },
 };
+/* clang-format on */
 
 static bool possible(uint32_t f)
 {

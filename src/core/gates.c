@@ -19,21 +19,29 @@ static const char *const write_names[] = {
 };
 static_assert(ARRAY_SIZE(write_names) == FACT_W_COUNT, "every fact has a name");
 
+/* A row: what must hold, what must not, what is done, and why. */
+/* clang-format off */
 static const struct rule write_rules[] = {
-	{ "no-supervisor", "the supervisor does not answer", 0, W(ATTACHED), { ACT_NONE } },
-	{ "no-volume", "the data volume is not ours alone", 0, W(VOLUME), { ACT_NONE } },
-	{ "unsound", "the data directory is not whole, or belongs to another cluster", 0, W(SOUND), { ACT_NONE } },
-	{ "not-mine", "the lock is not ours", 0, W(MINE), { ACT_NONE } },
-	{ "unanswered", "no renewal of this agent has been answered yet", 0, W(ANSWERED), { ACT_NONE } },
-	{ "unconfirmed", "the cluster has not been read again since the lock was won", 0, W(CONFIRMED), { ACT_NONE } },
-	{ "unarmed", "the supervisor does not hold the deadline of this lease yet", 0, W(ARMED), { ACT_NONE } },
-	{ "leaving", "the container is asked to end", W(LEAVING), 0, { ACT_NONE } },
-	{ "open",
-	  "the lock is ours, confirmed and guarded by the deadline",
-	  W(ATTACHED) | W(VOLUME) | W(SOUND) | W(MINE) | W(ANSWERED) | W(CONFIRMED) | W(ARMED),
-	  W(LEAVING),
-	  { ACT_NONE } },
+	{ "no-supervisor", 0, W(ATTACHED), { ACT_NONE },
+	  "the supervisor does not answer" },
+	{ "no-volume", 0, W(VOLUME), { ACT_NONE },
+	  "the data volume is not ours alone" },
+	{ "unsound", 0, W(SOUND), { ACT_NONE },
+	  "the data directory is not whole, or belongs to another cluster" },
+	{ "not-mine", 0, W(MINE), { ACT_NONE },
+	  "the lock is not ours" },
+	{ "unanswered", 0, W(ANSWERED), { ACT_NONE },
+	  "no renewal of this agent has been answered yet" },
+	{ "unconfirmed", 0, W(CONFIRMED), { ACT_NONE },
+	  "the cluster has not been read again since the lock was won" },
+	{ "unarmed", 0, W(ARMED), { ACT_NONE },
+	  "the supervisor does not hold the deadline of this lease yet" },
+	{ "leaving", W(LEAVING), 0, { ACT_NONE },
+	  "the container is asked to end" },
+	{ "open", W(ATTACHED) | W(VOLUME) | W(SOUND) | W(MINE) | W(ANSWERED) | W(CONFIRMED) | W(ARMED), W(LEAVING), { ACT_NONE },
+	  "the lock is ours, confirmed and guarded by the deadline" },
 };
+/* clang-format on */
 
 static bool any(uint32_t facts UNUSED)
 {
@@ -106,19 +114,25 @@ static const char *const proof_names[] = {
 };
 static_assert(ARRAY_SIZE(proof_names) == FACT_P_COUNT, "every fact has a name");
 
+/* A row: what must hold, what must not, what is done, and why. */
+/* clang-format off */
 static const struct rule proof_rules[] = {
-	{ "unknown",
-	  "the supervisor does not answer: nothing is proven, the lock runs out",
-	  0,
-	  P(ATTACHED),
-	  { ACT_NONE } },
-	{ "shared", "the volume's lock is not held: another PostgreSQL may run on it", 0, P(VOLUME), { ACT_NONE } },
-	{ "under-way", "a start or promotion may still make it writable", P(STARTING), 0, { ACT_NONE } },
-	{ "writable", "something of ours may still commit", P(WRITABLE), 0, { ACT_NONE } },
-	{ "dead", "no process of PostgreSQL is left", P(NOTHING_LEFT), 0, { ACT_NONE } },
-	{ "standby", "only a standby has run since the lock was won", P(NEVER), 0, { ACT_NONE } },
-	{ "alive", "processes of PostgreSQL are left", 0, 0, { ACT_NONE } },
+	{ "unknown", 0, P(ATTACHED), { ACT_NONE },
+	  "the supervisor does not answer: nothing is proven, the lock runs out" },
+	{ "shared", 0, P(VOLUME), { ACT_NONE },
+	  "the volume's lock is not held: another PostgreSQL may run on it" },
+	{ "under-way", P(STARTING), 0, { ACT_NONE },
+	  "a start or promotion may still make it writable" },
+	{ "writable", P(WRITABLE), 0, { ACT_NONE },
+	  "something of ours may still commit" },
+	{ "dead", P(NOTHING_LEFT), 0, { ACT_NONE },
+	  "no process of PostgreSQL is left" },
+	{ "standby", P(NEVER), 0, { ACT_NONE },
+	  "only a standby has run since the lock was won" },
+	{ "alive", 0, 0, { ACT_NONE },
+	  "processes of PostgreSQL are left" },
 };
+/* clang-format on */
 
 const struct table may_release_table = { "prove, then release",   proof_names, FACT_P_COUNT, proof_rules,
 					 ARRAY_SIZE(proof_rules), any };

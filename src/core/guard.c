@@ -19,30 +19,23 @@ static const char *const names[] = {
 };
 static_assert(ARRAY_SIZE(names) == FACT_G_COUNT, "every fact has a name");
 
+/* A row: what must hold, what must not, what is done, and why. */
+/* clang-format off */
 static const struct rule rules[] = {
-	{ "fence",
-	  "PostgreSQL may be writable and no deadline guards it: everything is killed",
-	  G(WRITABLE),
-	  G(AHEAD),
-	  { ACT_FENCE } },
-	{ "deposed",
-	  "PostgreSQL may be writable and the lock is somebody else's: everything is killed",
-	  G(WRITABLE) | G(STRANGER),
-	  0,
-	  { ACT_FENCE } },
-	{ "stopping",
-	  "the deadline is near and PostgreSQL is being stopped",
-	  G(WRITABLE) | G(NEAR) | G(STOPPING),
-	  0,
-	  { ACT_NONE } },
-	{ "yield",
-	  "the lock was not renewed and the deadline is near: PostgreSQL is stopped before it comes",
-	  G(WRITABLE) | G(NEAR),
-	  0,
-	  { ACT_STOP_FAST } },
-	{ "guarded", "a deadline guards what is writable", G(WRITABLE), 0, { ACT_NONE } },
-	{ "harmless", "nothing can commit here", 0, 0, { ACT_NONE } },
+	{ "fence", G(WRITABLE), G(AHEAD), { ACT_FENCE },
+	  "PostgreSQL may be writable and no deadline guards it: everything is killed" },
+	{ "deposed", G(WRITABLE) | G(STRANGER), 0, { ACT_FENCE },
+	  "PostgreSQL may be writable and the lock is somebody else's: everything is killed" },
+	{ "stopping", G(WRITABLE) | G(NEAR) | G(STOPPING), 0, { ACT_NONE },
+	  "the deadline is near and PostgreSQL is being stopped" },
+	{ "yield", G(WRITABLE) | G(NEAR), 0, { ACT_STOP_FAST },
+	  "the lock was not renewed and the deadline is near: PostgreSQL is stopped before it comes" },
+	{ "guarded", G(WRITABLE), 0, { ACT_NONE },
+	  "a deadline guards what is writable" },
+	{ "harmless", 0, 0, { ACT_NONE },
+	  "nothing can commit here" },
 };
+/* clang-format on */
 
 /* What is near is ahead; the rest is free. */
 static bool possible(uint32_t facts)

@@ -40,26 +40,39 @@ static const char *const names[] = {
 };
 static_assert(ARRAY_SIZE(names) == FACT_R_COUNT, "every fact has a name");
 
+/* A row: what must hold, what must not, what is done, and why. */
+/* clang-format off */
 static const struct rule rules[] = {
-	{ "no-standby", "PostgreSQL does not run as a standby here", 0, R(SERVING), { ACT_NONE } },
-	{ "leaving", "the container is asked to end", R(LEAVING), 0, { ACT_NONE } },
-	{ "barred", "this member is not allowed to lead", R(BARRED), 0, { ACT_NONE } },
-	{ "unknown", "the cluster is not initialized, or this is not its data", 0, R(KNOWN), { ACT_NONE } },
-	{ "diverged", "the data has diverged from the cluster's history", R(DIVERGED), 0, { ACT_NONE } },
-	{ "aside", "it gave the lock up a moment ago", R(ASIDE), 0, { ACT_NONE } },
-	{ "lagging", "it lags more than maximum_lag_on_failover", R(LAGGING), 0, { ACT_NONE } },
-	{ "behind", "its timeline is behind the cluster's", R(BEHIND), 0, { ACT_NONE } },
-	{ "distrust",
-	  "the store was restored to an older state, and not every member was heard",
-	  R(DISTRUST),
-	  0,
-	  { ACT_NONE } },
-	{ "unheard", "the other members have not been asked yet", 0, R(HEARD), { ACT_NONE } },
-	{ "alive", "another member says that it is primary", R(PRIMARY), 0, { ACT_NONE } },
-	{ "ahead", "another member has more WAL", R(AHEAD), 0, { ACT_NONE } },
-	{ "preferred", "another member has as much WAL and a higher priority", R(PREFERRED), 0, { ACT_NONE } },
-	{ "winner", "no living member should rather lead", 0, 0, { ACT_ACQUIRE } },
+	{ "no-standby", 0, R(SERVING), { ACT_NONE },
+	  "PostgreSQL does not run as a standby here" },
+	{ "leaving", R(LEAVING), 0, { ACT_NONE },
+	  "the container is asked to end" },
+	{ "barred", R(BARRED), 0, { ACT_NONE },
+	  "this member is not allowed to lead" },
+	{ "unknown", 0, R(KNOWN), { ACT_NONE },
+	  "the cluster is not initialized, or this is not its data" },
+	{ "diverged", R(DIVERGED), 0, { ACT_NONE },
+	  "the data has diverged from the cluster's history" },
+	{ "aside", R(ASIDE), 0, { ACT_NONE },
+	  "it gave the lock up a moment ago" },
+	{ "lagging", R(LAGGING), 0, { ACT_NONE },
+	  "it lags more than maximum_lag_on_failover" },
+	{ "behind", R(BEHIND), 0, { ACT_NONE },
+	  "its timeline is behind the cluster's" },
+	{ "distrust", R(DISTRUST), 0, { ACT_NONE },
+	  "the store was restored to an older state, and not every member was heard" },
+	{ "unheard", 0, R(HEARD), { ACT_NONE },
+	  "the other members have not been asked yet" },
+	{ "alive", R(PRIMARY), 0, { ACT_NONE },
+	  "another member says that it is primary" },
+	{ "ahead", R(AHEAD), 0, { ACT_NONE },
+	  "another member has more WAL" },
+	{ "preferred", R(PREFERRED), 0, { ACT_NONE },
+	  "another member has as much WAL and a higher priority" },
+	{ "winner", 0, 0, { ACT_ACQUIRE },
+	  "no living member should rather lead" },
 };
+/* clang-format on */
 enum { RULE_UNHEARD = 9, RULE_WINNER = 13 };
 static_assert(ARRAY_SIZE(rules) == RULE_WINNER + 1, "the winner's row is the last");
 

@@ -154,10 +154,8 @@ static void tell(struct pg *pg, PGresult *result)
 static void timer_fired(void *arg)
 {
 	struct pg *pg = arg;
-	if (!pg->failed) {
+	if (!pg->failed)
 		fail(pg, pg->connected ? "the query timed out" : "connecting timed out", NULL);
-		/* this is a callback of the loop already */
-	}
 	tell(pg, NULL);
 }
 
@@ -208,7 +206,6 @@ static void on_connected(struct pg *pg)
 {
 	pg->connected = true;
 	PQsetnonblocking(pg->conn, 1);
-	PQsetNoticeReceiver(pg->conn, on_notice, pg);
 	send_query(pg);
 }
 
@@ -418,6 +415,7 @@ static void connect_session(struct pg *pg)
 	pg->conn = PQconnectStartParams((const char *const *)pg->keywords, (const char *const *)pg->values, 0);
 	if (pg->conn == NULL)
 		abort();
+	PQsetNoticeReceiver(pg->conn, on_notice, pg);
 	pg->state = PG_CONNECTING;
 	if (PQstatus(pg->conn) == CONNECTION_BAD)
 		fail(pg, PQerrorMessage(pg->conn), NULL);
