@@ -92,6 +92,10 @@ struct cluster {
 	uint64_t optime_lsn;       /* of the leader object */
 	char slots[1024];          /* `slots` annotation as it is; "" none */
 	char holder_uid[UID_SIZE]; /* howdah.io/holder-uid; "" none */
+	uint32_t begun_timeline;   /* the largest of which howdah.io/timelines says how it began; 0: none */
+	uint32_t
+		claimed_timeline; /* howdah.io/next-timeline: the number its holder will promote to; 0: it does not say */
+	char leader_beginning[96]; /* the lease with which leader_timeline began; "": it does not say */
 	uint32_t leader_timeline;  /* howdah.io/timeline of the leader object; 0: it does not say */
 	enum initialize_state initialize;
 	char system_identifier[SYSID_SIZE]; /* with INITIALIZE_DONE */
@@ -105,7 +109,7 @@ struct cluster {
 
 const struct member *cluster_member(const struct cluster *cluster, const char *name); /* NULL: none */
 
-/* Contract 5.22: last entry's timeline + 1, 1 for an empty history, 0 unknown. */
+/* Contract 5.22: last entry's timeline + 1, 1 for an empty history, 0 unknown; or begun_timeline, where numbers were passed over. */
 uint32_t cluster_timeline(const struct cluster *cluster);
 
 /* `postgres-0` -> `postgres_0`, as contract 2.8 says. */

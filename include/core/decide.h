@@ -21,6 +21,9 @@ struct self {
 	struct instant lock_written; /* when the last one was started */
 	bool lock_failed;            /* it had no answer, or was refused */
 	struct instant won_at;       /* when the present token was first credited */
+	bool settled;                /* it is known whether a lease of an earlier agent of this pod goes on */
+	bool released;               /* a release was sent: the lease is nothing to rely on */
+	struct instant last_up;      /* when PostgreSQL was last seen up as the primary */
 	bool confirmed;              /* a consistent read was answered since then */
 	bool refreshing;
 	bool store_writing;    /* a write of initialize, config or history is on its way */
@@ -83,6 +86,7 @@ enum give_up {
 	GIVE_UP_NOT_WRITABLE,  /* holds the lock and did not become writable within its bound */
 	GIVE_UP_NO_DATA,       /* nothing here that could be led with */
 	GIVE_UP_FOREIGN,       /* the cluster turned out to be another one */
+	GIVE_UP_DIVERGED,      /* the fresh read shows that this data is not the cluster's */
 	GIVE_UP_BARRED,        /* nofailover, and not a primary */
 	GIVE_UP_COUNT
 };
@@ -95,6 +99,11 @@ enum rejoin {
 	REJOIN_DIVERGED, /* ours has what the leader's history does not: never stream, never lead */
 };
 enum rejoin rejoin_decide(const struct situation *s);
+
+/* Timelines: no two promotions of a cluster take one number (safety.md S4b). The winner claims a number above all that anybody
+ * has been seen with, in the write that takes the lock, and promotes to exactly that. */
+uint32_t timeline_to_claim(const struct situation *s);
+bool timeline_is_claimed(const struct situation *s); /* our claim stands in the lock and is still above what we know */
 
 /* Whom this member would follow: the lock's holder if it is another one and is known; NULL otherwise. */
 const struct member *leader_to_follow(const struct situation *s);

@@ -89,10 +89,12 @@ struct instance {
 	struct instant probed; /* last good answer */
 	bool answers;          /* the last probe was answered */
 	bool in_recovery;
-	uint32_t timeline;  /* primary: its own; standby: what it receives or last replayed */
-	uint64_t write_lsn; /* primary: current flush position */
+	uint32_t timeline;     /* primary: its own; standby: what it receives or last replayed */
+	bool timeline_is_sure; /* a standby: said by its receiver in this life of the server, not only by its files */
+	uint64_t write_lsn;    /* primary: current flush position */
 	uint64_t receive_lsn, replay_lsn;
 	bool streaming;
+	uint32_t newest_timeline; /* the largest that its directory knows of, its own included */
 	char upstream[NAME_SIZE]; /* member it was configured to follow, "": nobody */
 	char upstream_host[HOST_SIZE];
 	int upstream_port;

@@ -36,7 +36,12 @@ struct lease_object {
 
 /* What an observer remembers. */
 struct lease_sight {
-	bool held;     /* a holder was seen and nothing but its own release has freed it since */
+	bool held;        /* a holder was seen and nothing but its own release has freed it since */
+	bool missing;     /* there is no object, or none that can be seen */
+	bool missed_held; /* ... and somebody may have held it: it counts as held by an unknown one for a whole ttl */
+	struct instant missed; /* since when it is missing */
+	int64_t missed_ttl_s;  /* the ttl that its holder may count on */
+	int renewals;          /* seen since restored was set */
 	bool restored; /* versions went back, or the object is another one: distrust what else the store says (rule 7)
 			*/
 	struct lease_record record; /* the last record of a holder */
@@ -45,8 +50,9 @@ struct lease_sight {
 	uint64_t version, version_seen_max;
 };
 
-/* Takes a new look. `default_ttl_s` counts where the record states none. */
-void lease_look(struct lease_sight *sight, const struct lease_object *object, int64_t default_ttl_s,
+/* Takes a new look. `default_ttl_s` counts where the record states none. `initialized`: the cluster has had a leader, so that an
+ * object that is not there has been deleted; it was not merely never made. */
+void lease_look(struct lease_sight *sight, const struct lease_object *object, int64_t default_ttl_s, bool initialized,
 		struct instant now);
 
 bool lease_token_matches(const struct lease_token *token, const struct lease_record *record);

@@ -73,11 +73,13 @@ struct dcs_position {               /* rides on every renewal and on a release *
 };
 
 struct dcs_lock_write {
-	int64_t ttl_ms;           /* whole seconds */
-	int64_t limit_ms;         /* for the whole call, retries included */
-	struct lease_token token; /* renew: ours; acquire: ignored */
-	uint64_t version;         /* acquire: of the leader object decided on; 0: there was none */
-	const char *pod_ip;       /* for the subsets of Endpoints mode; "" unknown */
+	int64_t ttl_ms;              /* whole seconds */
+	int64_t limit_ms;            /* for the whole call, retries included */
+	struct lease_token token;    /* renew: ours; acquire: ignored */
+	uint64_t version;            /* acquire: of the leader object decided on; 0: there was none */
+	uint32_t claim_timeline;     /* howdah.io/next-timeline; 0: left as it is */
+	struct instant create_until; /* renew: a missing object is made anew only before this; unset: never */
+	const char *pod_ip;          /* for the subsets of Endpoints mode; "" unknown */
 	struct dcs_position position;
 };
 

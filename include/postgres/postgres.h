@@ -50,8 +50,8 @@ void postgres_start_standby(struct postgres *pg, const struct upstream *upstream
 void postgres_start_primary(
 	struct postgres *pg,
 	const struct lease_token *token); /* writes the armed marker first; local_only while bootstrapping */
-void postgres_promote(struct postgres *pg,
-		      const struct lease_token *token); /* armed marker, then the supervisor's PROMOTE */
+/* To exactly that timeline: the numbers between ours and it are made unusable, then the armed marker, then the supervisor's PROMOTE. */
+void postgres_promote(struct postgres *pg, const struct lease_token *token, uint32_t timeline);
 void postgres_stop(struct postgres *pg,
 		   bool immediate); /* fast or immediate; escalates by settings.primary_stop_timeout if set */
 void postgres_follow(struct postgres *pg,

@@ -20,6 +20,11 @@ struct situation agent_situation(const struct agent *agent)
 }
 
 /* Events of a quiet cluster are merged; while something is being brought about, each one counts at once. */
+void agent_wake_now(struct agent *agent)
+{
+	loop_timer_set(agent->timer, 0);
+}
+
 void agent_wake(struct agent *agent)
 {
 	int64_t since = elapsed_most_ms(agent->turned, loop_now(agent->loop));
@@ -27,14 +32,26 @@ void agent_wake(struct agent *agent)
 	loop_timer_set(agent->timer, busy || since >= MERGE_MS ? 0 : MERGE_MS - since);
 }
 
+/* Renewing is what a leader does all the time. */
+static bool is_routine(const struct table *table, int row)
+{
+	static const char *const ids[] = { "renew", "writing", "keep" };
+	for (size_t i = 0; i < ARRAY_SIZE(ids); i++)
+		if (strcmp(table->rules[row].id, ids[i]) == 0)
+			return true;
+	return false;
+}
+
 static void log_verdicts(const struct agent *agent, const struct plan *plan)
 {
 	for (int t = 0; t < TABLE_COUNT; t++) {
-		int row = plan->verdicts[t].rule;
-		if (row < 0 || row == agent->plan.verdicts[t].rule)
+		int row = plan->verdicts[t].rule, before = agent->plan.verdicts[t].rule;
+		if (row < 0 || row == before)
 			continue;
-		log_write(t == TABLE_RACE ? LOG_DEBUG : LOG_INFO, "%s: %s: %s", tables[t]->name,
-			  tables[t]->rules[row].id, tables[t]->rules[row].why);
+		bool routine =
+			t == TABLE_RACE || (before >= 0 && is_routine(tables[t], before) && is_routine(tables[t], row));
+		log_write(routine ? LOG_DEBUG : LOG_INFO, "%s: %s: %s", tables[t]->name, tables[t]->rules[row].id,
+			  tables[t]->rules[row].why);
 	}
 }
 
@@ -57,9 +74,18 @@ static void turn(void *arg)
 		agent_act(agent, plan.actions[i]);
 }
 
+/* What moves a failover on counts at once: the tree, a job's end, the deadline's acknowledgement. */
 static void on_postgres_change(void *arg)
 {
-	agent_wake(arg);
+	struct agent *agent = arg;
+	const struct instance *i = postgres_instance(agent->pg);
+	struct seen_instance seen = { i->tree, i->job, i->answers, i->in_recovery, i->crashed, i->deadline };
+	bool moved = memcmp(&seen, &agent->seen, sizeof(seen)) != 0;
+	agent->seen = seen;
+	if (moved)
+		agent_wake_now(agent);
+	else
+		agent_wake(agent);
 }
 
 static void apply_config(struct agent *agent)
@@ -83,7 +109,13 @@ static void on_dcs_event(void *arg, enum dcs_event event)
 	agent->dcs_seen = loop_wall(agent->loop);
 	if (event == DCS_CONFIG_CHANGED)
 		apply_config(agent);
-	agent_wake(agent);
+	const struct cluster *cluster = dcs_view(agent->dcs);
+	bool moved = strcmp(cluster->leader.record.leader, agent->self.sight.record.leader) != 0 ||
+		     cluster->leader.present == agent->self.sight.missing;
+	if (moved)
+		agent_wake_now(agent);
+	else
+		agent_wake(agent);
 }
 
 static bool create_dcs(struct agent *agent, struct err *err)

@@ -49,7 +49,7 @@ static void promote(struct agent *agent)
 		return;
 	agent->counters.promotions++;
 	log_info("promoting");
-	postgres_promote(agent->pg, &agent->self.hold.token);
+	postgres_promote(agent->pg, &agent->self.hold.token, dcs_view(agent->dcs)->claimed_timeline);
 }
 
 static void start_primary(struct agent *agent)
@@ -96,7 +96,9 @@ static const struct member *clone_source(const struct agent *agent)
 	for (int i = 0; i < cluster->member_count; i++) {
 		const struct member *m = &cluster->members[i];
 		bool offers = m->clonefrom && m->state == STATE_RUNNING && m->conn_host[0] != '\0' &&
-			      strcmp(m->name, agent->plan.upstream) != 0 && strcmp(m->name, agent->self.name) != 0;
+			      strcmp(m->replication_state, "streaming") == 0 &&
+			      m->timeline == cluster_timeline(cluster) && strcmp(m->name, agent->plan.upstream) != 0 &&
+			      strcmp(m->name, agent->self.name) != 0;
 		if (offers && loop_random(agent->loop) % ++seen == 0)
 			source = m;
 	}
@@ -130,26 +132,28 @@ static void bootstrap_done(struct agent *agent)
 	postgres_bootstrap_done(agent->pg);
 }
 
-static void store_done(void *arg, enum dcs_outcome outcome, const char *text)
+void agent_store_done(void *arg, enum dcs_outcome outcome, const char *text)
 {
 	struct agent *agent = arg;
-	agent->self.store_writing = false;
+	agent->store_open = false;
+	if (outcome != DCS_DONE)
+		agent->store_failed = loop_now(agent->loop);
 	if (outcome != DCS_DONE && outcome != DCS_CONFLICT)
 		log_warning("the cluster's state was not written: %s", text);
-	agent_wake(agent);
+	agent_wake_now(agent);
 }
 
 static void initialize_begin(struct agent *agent)
 {
-	agent->self.store_writing = true;
-	dcs_initialize_begin(agent->dcs, store_done, agent);
+	agent->store_open = true;
+	dcs_initialize_begin(agent->dcs, agent_store_done, agent);
 }
 
 static void initialize_cancel(struct agent *agent)
 {
 	log_warning("the initialization is given back");
-	agent->self.store_writing = true;
-	dcs_initialize_cancel(agent->dcs, store_done, agent);
+	agent->store_open = true;
+	dcs_initialize_cancel(agent->dcs, agent_store_done, agent);
 }
 
 static void initialize_finish(struct agent *agent)
@@ -157,9 +161,10 @@ static void initialize_finish(struct agent *agent)
 	AUTO(text) char *config = NULL;
 	if (!dcs_view(agent->dcs)->has_config)
 		config = config_bootstrap_dynamic(&agent->config);
-	agent->self.store_writing = true;
+	agent->store_open = true;
 	log_info("the cluster is initialized, system identifier %s", postgres_instance(agent->pg)->system_identifier);
-	dcs_initialize_finish(agent->dcs, postgres_instance(agent->pg)->system_identifier, config, store_done, agent);
+	dcs_initialize_finish(agent->dcs, postgres_instance(agent->pg)->system_identifier, config, agent_store_done,
+			      agent);
 }
 
 static void checkpoint(struct agent *agent)

@@ -41,7 +41,7 @@ void agent_credit(struct agent *agent, struct instant now)
 		return;
 	if (mutant(2))
 		self->hold.start = now;
-	self->lock_failed = false;
+	self->lock_failed = self->released = false;
 	if (lease_token_matches(&before, &self->sight.record))
 		return;
 	self->won_at = now;
@@ -51,14 +51,24 @@ void agent_credit(struct agent *agent, struct instant now)
 	log_info("the lock is ours, for %lld s", (long long)self->sight.record.ttl_s);
 }
 
-static bool read_token(struct agent *agent, struct lease_token *token)
+static bool is_in_the_lock(const struct agent *agent, const struct lease_token *token)
+{
+	return strcmp(token->leader, agent->self.name) == 0 && agent->self.sight.held &&
+	       lease_token_matches(token, &agent->self.sight.record);
+}
+
+static bool kept_by_supervisor(const struct agent *agent, struct lease_token *token)
+{
+	return lease_token_from_text(token, postgres_instance(agent->pg)->token) && is_in_the_lock(agent, token);
+}
+
+static bool kept_in_file(const struct agent *agent, struct lease_token *token)
 {
 	struct err err;
 	char text[256];
 	size_t len;
 	const struct member *own = agent_own_member(agent);
-	if (lease_token_from_text(token, postgres_instance(agent->pg)->token))
-		return true;
+
 	if (own == NULL || !file_read(agent->lease_path, text, sizeof(text), &len, &err))
 		return false;
 	char *line = strchr(text, '\n');
@@ -66,7 +76,7 @@ static bool read_token(struct agent *agent, struct lease_token *token)
 		return false;
 	*line++ = '\0';
 	line[strcspn(line, "\n")] = '\0';
-	return strcmp(text, own->pod_uid) == 0 && lease_token_from_text(token, line);
+	return strcmp(text, own->pod_uid) == 0 && lease_token_from_text(token, line) && is_in_the_lock(agent, token);
 }
 
 /* Once, when both the store and the supervisor have been heard: a lease of an earlier agent of this pod goes on if the record still carries its token. */
@@ -74,12 +84,13 @@ void agent_resume_lease(struct agent *agent)
 {
 	struct self *self = &agent->self;
 	struct lease_token token;
-	if (agent->resumed || !postgres_instance(agent->pg)->attached || agent_own_member(agent) == NULL)
+	if (self->settled || !postgres_instance(agent->pg)->attached)
 		return;
-	agent->resumed = true;
-	if (self->hold.token.leader[0] != '\0' || !read_token(agent, &token) || strcmp(token.leader, self->name) != 0)
-		return;
-	if (!self->sight.held || !lease_token_matches(&token, &self->sight.record))
+	bool kept = kept_by_supervisor(agent, &token);
+	if (!kept && agent_own_member(agent) == NULL)
+		return; /* the file's token is worth something with our pod's uid only */
+	self->settled = true;
+	if (self->hold.token.leader[0] != '\0' || (!kept && !kept_in_file(agent, &token)))
 		return;
 	self->hold = (struct lease_hold){ .token = token, .ttl_ms = self->sight.record.ttl_s * 1000 };
 	self->won_at = loop_now(agent->loop);
@@ -96,7 +107,7 @@ static void lock_done(void *arg, enum dcs_outcome outcome, const char *text)
 		agent->counters.lock_write_failures++;
 		log_warning("the lock was not written: %s", text);
 	}
-	agent_wake(agent);
+	agent_wake_now(agent);
 }
 
 static void fill_position(struct agent *agent, struct dcs_position *position, char *token, size_t size)
@@ -124,6 +135,12 @@ static void write_lock(struct agent *agent,
 					.token = agent->self.hold.token,
 					.version = cluster->leader.present ? cluster->leader.version : 0,
 					.pod_ip = agent->config.kubernetes.pod_ip };
+	struct situation s = agent_situation(agent);
+	if (s.instance->tree == PG_TREE_STANDBY && !timeline_is_claimed(&s))
+		write.claim_timeline = timeline_to_claim(&s);
+	if (agent->self.hold.token.leader[0] != '\0' && !instant_is_set(agent->self.hold.start))
+		write.ttl_ms = agent->self.hold.ttl_ms; /* T rests on it still; the next renewal may lower it */
+	write.create_until = lease_deadline(&agent->self.hold);
 	fill_position(agent, &write.position, token, sizeof(token));
 	agent->self.lock_writing = true;
 	agent->self.lock_written = loop_now(agent->loop);
@@ -155,6 +172,7 @@ void agent_release(struct agent *agent)
 	self->sends = (struct lease_sends){ .next = 0 };
 	self->hold.start = (struct instant){ 0, 0 };
 	self->confirmed = false;
+	self->released = true;
 }
 
 void agent_cap_deadline(struct agent *agent)
@@ -174,6 +192,8 @@ void agent_forget_lease(struct agent *agent)
 	struct self *self = &agent->self;
 	log_warning("the lock is not ours any more");
 	self->hold = (struct lease_hold){ .ttl_ms = 0 };
+	self->released = false;
+	self->sends = (struct lease_sends){ .next = 0 };
 	self->confirmed = false;
 	if (!file_remove(agent->lease_path, &err))
 		log_warning("the lease's token could not be removed: %s", err.text);
@@ -190,7 +210,7 @@ static void refresh_done(void *arg, enum dcs_outcome outcome, const char *text)
 		self->confirmed = true;
 	else if (outcome != DCS_DONE)
 		log_warning("the cluster could not be read again: %s", text);
-	agent_wake(agent);
+	agent_wake_now(agent);
 }
 
 void agent_refresh(struct agent *agent)

@@ -50,7 +50,10 @@ static void call_done(void *arg, const struct http_answer *answer)
 		int64_t again = AGAIN_MIN_MS + loop_random(agent->loop) % AGAIN_SPREAD_MS;
 		self->ask_not_before = instant_after_ms(loop_now(agent->loop), again);
 	}
-	agent_wake(agent);
+	if (agent->calls_open == 0)
+		agent_wake_now(agent);
+	else
+		agent_wake(agent);
 }
 
 static void ask(struct agent *agent, struct peer_call *call, const struct member *member)

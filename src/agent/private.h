@@ -9,7 +9,7 @@
 #include "postgres/postgres.h"
 #include "rest/rest.h"
 
-enum { STATUS_SIZE = 4096, SLOTS_TEXT_SIZE = 2304 };
+enum { AGAIN_MS = 1000, STATUS_SIZE = 4096, SLOTS_TEXT_SIZE = 2304 };
 
 struct peer_call { /* one question to one member */
 	struct agent *agent;
@@ -18,7 +18,15 @@ struct peer_call { /* one question to one member */
 	struct instant sent;
 };
 
+struct seen_instance { /* what of an instance's change does not wait */
+	enum pg_tree tree;
+	enum pg_job job;
+	int answers, in_recovery, crashed;
+	struct instant deadline;
+};
+
 struct agent {
+	struct seen_instance seen;
 	struct loop *loop;
 	struct config config;
 	char config_path[URL_SIZE];
@@ -33,14 +41,16 @@ struct agent {
 	struct plan plan;
 	struct instant turned;        /* the last turn */
 	struct lease_token refreshed; /* the token for which a consistent read is on its way */
-	bool resumed;                 /* the kept token was looked at */
+
 	struct wall dcs_seen;
 	struct peer_call calls[MEMBERS_MAX];
 	int calls_open;
 	char status[STATUS_SIZE];    /* what our pod should say */
 	char essential[STATUS_SIZE]; /* the same without positions: a change is written at once */
 	char essential_written[STATUS_SIZE];
-	struct instant published;
+	struct instant published, publish_failed, store_failed, labels_failed;
+	bool store_open;             /* a write of the cluster's state is on its way */
+	int labels_open;             /* writes of other pods' labels that are on their way */
 	char slots[SLOTS_TEXT_SIZE]; /* member slots that the server was told to have */
 	bool slots_of_primary;       /* ... as a primary */
 	struct recorder *recorder;   /* NULL: none */
@@ -48,7 +58,8 @@ struct agent {
 };
 
 struct situation agent_situation(const struct agent *agent);
-void agent_wake(struct agent *agent); /* something changed: turn soon */
+void agent_wake(struct agent *agent);     /* something changed: turn soon */
+void agent_wake_now(struct agent *agent); /* something changed that a failover waits for */
 
 /* sense.c: everything that a turn looks at, into agent->self */
 void agent_sense(struct agent *agent, struct instant now);
@@ -76,6 +87,8 @@ void agent_cancel_peers(struct agent *agent);
 /* publish.c: own pod, labels of others, history */
 void agent_build_status(struct agent *agent);
 void agent_publish(struct agent *agent);
+bool agent_label_is_right(const struct agent *agent, const struct member *own);
+void agent_store_done(void *arg, enum dcs_outcome outcome, const char *text);
 void agent_take_labels_off(struct agent *agent);
 void agent_write_history(struct agent *agent);
 void agent_sync_slots(struct agent *agent);

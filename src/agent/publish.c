@@ -102,12 +102,23 @@ void agent_build_status(struct agent *agent)
 	print_into(agent->essential, sizeof(agent->essential), essential);
 }
 
+/* Whatever took a label off or put one on: the pod must say what it should. */
+bool agent_label_is_right(const struct agent *agent, const struct member *own)
+{
+	struct situation s = agent_situation(agent);
+	const char *const values[] = { [LABEL_NONE] = "",
+				       [LABEL_LEADER] = agent->config.kubernetes.leader_value,
+				       [LABEL_REPLICA] = agent->config.kubernetes.follower_value };
+	return strcmp(own->role_label, values[wanted_label(&s)]) == 0;
+}
+
 static void publish_done(void *arg, enum dcs_outcome outcome, const char *text)
 {
 	struct agent *agent = arg;
 	agent->self.publishing = false;
 	if (outcome != DCS_DONE) {
 		agent->essential_written[0] = '\0';
+		agent->publish_failed = loop_now(agent->loop);
 		log_debug("our pod was not written: %s", text);
 	}
 	agent_wake(agent);
@@ -126,9 +137,21 @@ void agent_publish(struct agent *agent)
 	dcs_write_member(agent->dcs, &write, publish_done, agent);
 }
 
-static void label_done(void *arg, enum dcs_outcome outcome UNUSED, const char *text UNUSED)
+static void label_done(void *arg, enum dcs_outcome outcome, const char *text)
 {
-	agent_wake(arg);
+	struct agent *agent = arg;
+	agent->labels_open--;
+	if (outcome != DCS_DONE) {
+		agent->labels_failed = loop_now(agent->loop);
+		log_debug("another pod's label was not taken off: %s", text);
+	}
+	agent_wake(agent);
+}
+
+static void take_off(struct agent *agent, const char *member)
+{
+	agent->labels_open++;
+	dcs_take_label_off(agent->dcs, member, label_done, agent);
 }
 
 void agent_take_labels_off(struct agent *agent)
@@ -138,17 +161,8 @@ void agent_take_labels_off(struct agent *agent)
 		const struct member *m = &cluster->members[i];
 		if (strcmp(m->name, agent->self.name) != 0 &&
 		    strcmp(m->role_label, agent->config.kubernetes.leader_value) == 0)
-			dcs_take_label_off(agent->dcs, m->name, label_done, agent);
+			take_off(agent, m->name);
 	}
-}
-
-static void history_done(void *arg, enum dcs_outcome outcome, const char *text)
-{
-	struct agent *agent = arg;
-	agent->self.store_writing = false;
-	if (outcome != DCS_DONE && outcome != DCS_CONFLICT)
-		log_warning("the history was not written: %s", text);
-	agent_wake(agent);
 }
 
 /* The file's lines, with time and name of the present leader for the last one and what the store knows for older ones (contract 5.18). */
@@ -206,8 +220,8 @@ void agent_write_history(struct agent *agent)
 	strbuf_init(&b, text, 65536);
 	history_print_json(history, agent->config.settings.max_timelines_history, &b);
 	free(history);
-	agent->self.store_writing = true;
-	dcs_write_history(agent->dcs, text, beginnings, history_done, agent);
+	agent->store_open = true;
+	dcs_write_history(agent->dcs, text, beginnings, agent_store_done, agent);
 }
 
 void agent_member_slots(const struct agent *agent, char *text, size_t size)

@@ -39,6 +39,12 @@ static void look_up_beginning(struct agent *agent, uint32_t timeline)
 		text_copy(agent->self.beginning, sizeof(agent->self.beginning), token);
 }
 
+/* What was refused is not asked for again at once. */
+static bool failed_lately(struct instant failed, struct instant now)
+{
+	return instant_is_set(failed) && elapsed_most_ms(failed, now) < AGAIN_MS;
+}
+
 static void sense_publication(struct agent *agent, struct instant now)
 {
 	struct self *self = &agent->self;
@@ -52,7 +58,9 @@ static void sense_publication(struct agent *agent, struct instant now)
 	bool differs = strcmp(agent->status, written) != 0;
 	bool rested = !instant_is_set(agent->published) ||
 		      elapsed_most_ms(agent->published, now) >= agent->config.settings.loop_wait_ms;
-	self->publish_due = urgent || (differs && rested);
+	urgent |= !agent_label_is_right(agent, own);
+	bool failed = failed_lately(agent->publish_failed, now);
+	self->publish_due = !failed && (urgent || (differs && rested));
 }
 
 /* A primary's slots hold WAL back, a standby's do not: they are made anew when it changes. */
@@ -73,13 +81,18 @@ void agent_sense(struct agent *agent, struct instant now)
 	const struct cluster *cluster = dcs_view(agent->dcs);
 	const struct instance *instance = postgres_instance(agent->pg);
 	if (cluster->loaded) {
-		lease_look(&self->sight, &cluster->leader, agent->config.settings.ttl_ms / 1000, now);
+		lease_look(&self->sight, &cluster->leader, agent->config.settings.ttl_ms / 1000,
+			   cluster->initialize == INITIALIZE_DONE, now);
 		agent_credit(agent, now);
 		agent_resume_lease(agent);
 	}
 	self->initialize_is_ours = dcs_initialize_is_ours(agent->dcs);
 	self->lock_writing = dcs_lock_busy(agent->dcs);
-	self->foreign_label = other_pod_has_leader_label(agent, cluster);
+	bool labels_rest = agent->labels_open > 0 || failed_lately(agent->labels_failed, now);
+	self->foreign_label = !labels_rest && other_pod_has_leader_label(agent, cluster);
+	self->store_writing = agent->store_open || failed_lately(agent->store_failed, now);
+	if (instance->tree == PG_TREE_PRIMARY && instance->answers && !instance->in_recovery)
+		self->last_up = now;
 	look_up_beginning(agent, instance->armed_timeline);
 	sense_publication(agent, now);
 	sense_slots(agent, instance);

@@ -131,13 +131,12 @@ static const struct field lease_object_fields[] = {
 static const struct shape lease_object_shape = SHAPE(lease_object, lease_object_fields);
 
 static const struct field lease_sight_fields[] = {
-	F(lease_sight, held),
-	F(lease_sight, restored),
-	ONE(lease_sight, record, lease_record_shape),
-	F(lease_sight, since),
-	F(lease_sight, uid),
-	F(lease_sight, version),
-	F(lease_sight, version_seen_max),
+	F(lease_sight, held),         F(lease_sight, missing),
+	F(lease_sight, missed_held),  F(lease_sight, missed),
+	F(lease_sight, missed_ttl_s), F(lease_sight, renewals),
+	F(lease_sight, restored),     ONE(lease_sight, record, lease_record_shape),
+	F(lease_sight, since),        F(lease_sight, uid),
+	F(lease_sight, version),      F(lease_sight, version_seen_max),
 };
 static const struct shape lease_sight_shape = SHAPE(lease_sight, lease_sight_fields);
 
@@ -222,6 +221,9 @@ static const struct field cluster_fields[] = {
 	LSN(cluster, optime_lsn),
 	F(cluster, slots),
 	F(cluster, holder_uid),
+	F(cluster, begun_timeline),
+	F(cluster, claimed_timeline),
+	F(cluster, leader_beginning),
 	F(cluster, leader_timeline),
 	WORD(cluster, initialize, initialize_words),
 	F(cluster, system_identifier),
@@ -242,6 +244,9 @@ static const struct field self_fields[] = {
 	F(self, lock_written),
 	F(self, lock_failed),
 	F(self, won_at),
+	F(self, settled),
+	F(self, released),
+	F(self, last_up),
 	F(self, confirmed),
 	F(self, refreshing),
 	F(self, store_writing),
@@ -290,6 +295,8 @@ static const struct field instance_fields[] = {
 	F(instance, answers),
 	F(instance, in_recovery),
 	F(instance, timeline),
+	F(instance, timeline_is_sure),
+	F(instance, newest_timeline),
 	LSN(instance, write_lsn),
 	LSN(instance, receive_lsn),
 	LSN(instance, replay_lsn),

@@ -70,11 +70,11 @@ const struct member *cluster_member(const struct cluster *cluster, const char *n
 
 uint32_t cluster_timeline(const struct cluster *cluster)
 {
+	int count = cluster->history.count;
 	if (!cluster->has_history)
 		return 0;
-	if (cluster->history.count == 0)
-		return 1;
-	return cluster->history.entries[cluster->history.count - 1].timeline + 1;
+	uint32_t next = count == 0 ? 1 : cluster->history.entries[count - 1].timeline + 1;
+	return cluster->begun_timeline > next ? cluster->begun_timeline : next;
 }
 
 /* UTF-8 to a code point; a byte that is none stands for itself. */

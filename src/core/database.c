@@ -161,10 +161,11 @@ static bool is_giving_up(const struct situation *s)
 	return asks || give_up_decide(s) != GIVE_UP_NO;
 }
 
-/* A standby is promoted when it answers: its timeline must be known for the mark on the volume. */
+/* A standby is promoted when it answers and a timeline number is its own. */
 static bool may_promote_or_start(const struct situation *s)
 {
-	return may_become_writable(s) && (s->instance->tree == PG_TREE_DOWN || serves_as_standby(s));
+	return may_become_writable(s) &&
+	       (s->instance->tree == PG_TREE_DOWN || (serves_as_standby(s) && timeline_is_claimed(s)));
 }
 
 /* Nobody's any more: the store knows another initializer, or a finished cluster with other data. */

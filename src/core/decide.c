@@ -17,6 +17,14 @@ void plan_add(struct plan *plan, enum action action)
 	plan->actions[plan->count++] = action;
 }
 
+static bool plan_has(const struct plan *plan, enum action action)
+{
+	for (int i = 0; i < plan->count; i++)
+		if (plan->actions[i] == action)
+			return true;
+	return false;
+}
+
 static const struct rule *ask(struct plan *plan, enum table_id id, uint32_t facts)
 {
 	int row = table_match(tables[id], facts);
@@ -30,6 +38,8 @@ static void follow_rule(struct plan *plan, enum table_id id, uint32_t facts)
 	for (int i = 0; i < RULE_ACTIONS_MAX; i++)
 		plan_add(plan, rule->actions[i]);
 }
+
+enum { WAKE_MIN_MS = 20 }; /* what needs to be quicker is an event */
 
 static void sooner(int64_t *wake_ms, int64_t ms)
 {
@@ -55,7 +65,8 @@ static int64_t wake_ms(const struct situation *s, const struct plan *plan)
 	if (self->hold.token.leader[0] != '\0') {
 		int64_t period = self->lock_failed && s->settings->loop_wait_ms > RETRY_MS ? RETRY_MS
 											   : s->settings->loop_wait_ms;
-		sooner(&wake, period - elapsed_most_ms(self->lock_written, s->now));
+		if (!self->lock_writing && !plan_has(plan, ACT_RENEW))
+			sooner(&wake, period - elapsed_most_ms(self->lock_written, s->now));
 	} else if (self->sight.held) {
 		int64_t left = lease_left_ms(&self->sight, s->now), half = self->sight.record.ttl_s * 500;
 		if (left > 0)
@@ -69,7 +80,7 @@ static int64_t wake_ms(const struct situation *s, const struct plan *plan)
 		sooner(&wake, left_least_ms(self->ask_not_before, s->now) + 1);
 	if (s->instance->failures > 0)
 		sooner(&wake, 1000);
-	return wake < 1 ? 1 : wake;
+	return wake < WAKE_MIN_MS ? WAKE_MIN_MS : wake;
 }
 
 struct plan decide(const struct situation *s)

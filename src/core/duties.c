@@ -14,7 +14,7 @@ static bool deadline_differs(const struct situation *s)
 	if (!i->attached)
 		return false;
 	if (!has_lease(s))
-		return instant_is_set(i->deadline) && !i->writable && s->cluster->loaded;
+		return (instant_is_set(i->deadline) || i->token[0] != '\0') && !i->writable && s->self->settled;
 	if (!instant_is_set(t) || !lock_is_mine(s))
 		return false;
 	char token[96];
@@ -27,7 +27,10 @@ static bool deadline_differs(const struct situation *s)
 static bool history_is_old(const struct situation *s)
 {
 	const struct instance *i = s->instance;
-	if (i->timeline == 0 || cluster_timeline(s->cluster) == i->timeline)
+	char token[96];
+	lease_token_to_text(&i->armed_token, token, sizeof(token));
+	bool known = i->armed_timeline != i->timeline || strcmp(s->self->beginning, token) == 0;
+	if (i->timeline == 0 || (cluster_timeline(s->cluster) == i->timeline && known))
 		return false;
 	return i->timeline == 1 || i->history.count > 0;
 }

@@ -39,6 +39,8 @@ bool record_is_strangers(const struct situation *s)
 	const struct lease_object *o = &s->cluster->leader;
 	if (!s->cluster->loaded || !o->present || !o->readable)
 		return false;
+	if (!s->self->settled && strcmp(o->record.leader, s->self->name) == 0)
+		return false; /* it may be our own: the deadman guards until that is known */
 	return !has_lease(s) || !lease_token_matches(&s->self->hold.token, &o->record);
 }
 
@@ -155,7 +157,7 @@ const struct member *leader_to_follow(const struct situation *s)
 /* After a restart the agent knows its lease by the token alone until the first renewal: then the supervisor's T is what holds. */
 bool leads_now(const struct situation *s)
 {
-	if (!lock_is_mine(s))
+	if (!lock_is_mine(s) || s->self->released)
 		return false;
 	struct instant t = lease_deadline(&s->self->hold);
 	if (!instant_is_set(t))

@@ -7,14 +7,18 @@ enum guard_fact {
 	FACT_G_AHEAD,    /* T is ahead */
 	FACT_G_STRANGER, /* the record in the store is not ours */
 	FACT_G_NEAR,     /* T is nearer than the time a fast stop takes */
+	FACT_G_GIVEN_UP, /* the lock is to be given back and it is not up as a primary */
 	FACT_G_STOPPING,
 	FACT_G_COUNT
 };
 #define G(name) (1u << FACT_G_##name)
 
 static const char *const names[] = {
-	[FACT_G_WRITABLE] = "PostgreSQL may be writable",  [FACT_G_AHEAD] = "the deadline is ahead",
-	[FACT_G_STRANGER] = "the lock is somebody else's", [FACT_G_NEAR] = "the deadline is near",
+	[FACT_G_WRITABLE] = "PostgreSQL may be writable",
+	[FACT_G_AHEAD] = "the deadline is ahead",
+	[FACT_G_STRANGER] = "the lock is somebody else's",
+	[FACT_G_NEAR] = "the deadline is near",
+	[FACT_G_GIVEN_UP] = "the lock is to be given back before PostgreSQL is up",
 	[FACT_G_STOPPING] = "PostgreSQL is being stopped",
 };
 static_assert(ARRAY_SIZE(names) == FACT_G_COUNT, "every fact has a name");
@@ -30,6 +34,8 @@ static const struct rule rules[] = {
 	  "the deadline is near and PostgreSQL is being stopped" },
 	{ "yield", G(WRITABLE) | G(NEAR), 0, { ACT_STOP_FAST },
 	  "the lock was not renewed and the deadline is near: PostgreSQL is stopped before it comes" },
+		{ "abandon", G(WRITABLE) | G(GIVEN_UP), G(STOPPING), { ACT_STOP_FAST },
+	  "PostgreSQL does not come up as the primary, and another member can take over: it is stopped" },
 	{ "guarded", G(WRITABLE), 0, { ACT_NONE },
 	  "a deadline guards what is writable" },
 	{ "harmless", 0, 0, { ACT_NONE },
@@ -51,6 +57,7 @@ uint32_t guard_facts(const struct situation *s)
 	return when(s->instance->attached && s->instance->writable, G(WRITABLE)) | when(ahead, G(AHEAD)) |
 	       when(record_is_strangers(s), G(STRANGER)) |
 	       when(ahead && !deadline_is_ahead(s, stop_time_ms(s)), G(NEAR)) |
+	       when(lock_is_mine(s) && !is_primary_up(s) && give_up_decide(s) != GIVE_UP_NO, G(GIVEN_UP)) |
 	       when(s->instance->tree == PG_TREE_STOPPING || s->instance->tree == PG_TREE_FENCING ||
 			    s->instance->job == PG_JOB_STOP,
 		    G(STOPPING));

@@ -27,23 +27,40 @@ static bool is_release(const struct lease_sight *sight, const struct lease_objec
 static void remember_object(struct lease_sight *sight, const struct lease_object *object)
 {
 	bool other = sight->uid[0] != '\0' && strcmp(object->uid, sight->uid) != 0;
-	if (other || object->version < sight->version_seen_max)
+	if (other || object->version < sight->version_seen_max) {
 		sight->restored = true;
+		sight->renewals = 0;
+	}
 	text_copy(sight->uid, sizeof(sight->uid), object->uid);
 	sight->version = object->version;
 	if (other || object->version > sight->version_seen_max)
 		sight->version_seen_max = object->version;
 }
 
-void lease_look(struct lease_sight *sight, const struct lease_object *object, int64_t default_ttl_s, struct instant now)
+/* Whoever made the object that is gone may have written it a moment before, unseen by us. */
+static void look_at_nothing(struct lease_sight *sight, int64_t default_ttl_s, bool initialized, struct instant now)
+{
+	if (sight->missing)
+		return;
+	sight->missing = true;
+	sight->missed = now;
+	sight->missed_ttl_s = sight->held ? sight->record.ttl_s : default_ttl_s;
+	sight->missed_held = sight->version_seen_max != 0 || initialized;
+	sight->version = 0;
+}
+
+void lease_look(struct lease_sight *sight, const struct lease_object *object, int64_t default_ttl_s, bool initialized,
+		struct instant now)
 {
 	bool freed = is_release(sight, object);
 	if (mutant(12) && !object->present)
 		freed = true;
-	if (object->present)
+	else if (!object->present)
+		look_at_nothing(sight, default_ttl_s, initialized, now);
+	if (object->present) {
 		remember_object(sight, object);
-	else
-		sight->version = 0;
+		sight->missing = sight->missed_held = false;
+	}
 	if (freed) {
 		sight->held = false;
 		return;
@@ -57,6 +74,10 @@ void lease_look(struct lease_sight *sight, const struct lease_object *object, in
 		record.ttl_s = default_ttl_s;
 	if (sight->held && same_record(&sight->record, &record) && !(mutant(30) && object->version != sight->version))
 		return;
+	/* a holder that goes on renewing makes what the store says its own again */
+	bool renewed = sight->held && strcmp(sight->record.acquire_time, record.acquire_time) == 0;
+	if (sight->restored && renewed && ++sight->renewals >= 2)
+		sight->restored = false;
 	sight->held = true;
 	sight->record = record;
 	sight->since = now;
@@ -103,15 +124,17 @@ bool lease_token_from_text(struct lease_token *token, const char *text)
 
 int64_t lease_left_ms(const struct lease_sight *sight, struct instant now)
 {
-	if (!sight->held)
-		return 0;
-	int64_t left = sight->record.ttl_s * 1000 - elapsed_least_ms(sight->since, now);
+	int64_t seen = sight->held ? sight->record.ttl_s * 1000 - elapsed_least_ms(sight->since, now) : 0;
+	int64_t unseen = sight->missed_held ? sight->missed_ttl_s * 1000 - elapsed_least_ms(sight->missed, now) : 0;
+	int64_t left = seen > unseen ? seen : unseen;
 	return left > 0 ? left : 0;
 }
 
 bool lease_is_taken(const struct lease_sight *sight, const struct lease_token *mine, struct instant now)
 {
-	return sight->held && !lease_token_matches(mine, &sight->record) && lease_left_ms(sight, now) > 0;
+	if (sight->held && lease_token_matches(mine, &sight->record))
+		return false;
+	return (sight->held || sight->missed_held) && lease_left_ms(sight, now) > 0;
 }
 
 void lease_sends_add(struct lease_sends *sends, const struct lease_send *send)

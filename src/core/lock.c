@@ -10,6 +10,7 @@ enum lock_fact {
 	FACT_L_WRITING,   /* a lock write is on its way */
 	FACT_L_LEASE,     /* we keep a token */
 	FACT_L_MINE,      /* the record carries it */
+	FACT_L_LAPSED,    /* T of our last answered write has passed, and nothing of ours can commit */
 	FACT_L_TAKEN,     /* somebody else's record has not run out */
 	FACT_L_DUE,       /* it is time to renew */
 	FACT_L_SURE,      /* the supervisor answers */
@@ -18,6 +19,8 @@ enum lock_fact {
 	FACT_L_PROVEN,    /* nothing of ours can commit */
 	FACT_L_CONFIRMED, /* read again since it was won */
 	FACT_L_READING,   /* that read is on its way */
+	FACT_L_OBJECT,    /* there is a leader object */
+	FACT_L_PACED,     /* the last write failed a moment ago */
 	FACT_L_FRESH,     /* the API answers */
 	FACT_L_BOOTSTRAP, /* our own bootstrap needs the lock */
 	FACT_L_ASK,       /* the others' answers are wanted and too old */
@@ -30,6 +33,7 @@ static const char *const names[] = {
 	[FACT_L_WRITING] = "a write of the lock is on its way",
 	[FACT_L_LEASE] = "we have a lease",
 	[FACT_L_MINE] = "the record is our own",
+	[FACT_L_LAPSED] = "our lease has run out",
 	[FACT_L_TAKEN] = "somebody else holds the lock",
 	[FACT_L_DUE] = "a renewal is due",
 	[FACT_L_SURE] = "the supervisor answers",
@@ -38,6 +42,8 @@ static const char *const names[] = {
 	[FACT_L_PROVEN] = "nothing of ours can commit",
 	[FACT_L_CONFIRMED] = "the cluster was read again since the lock was won",
 	[FACT_L_READING] = "the cluster is being read again",
+	[FACT_L_OBJECT] = "there is a leader object",
+	[FACT_L_PACED] = "the last write of the lock failed a moment ago",
 	[FACT_L_FRESH] = "the API answers",
 	[FACT_L_BOOTSTRAP] = "our bootstrap needs the lock",
 	[FACT_L_ASK] = "the other members must be asked",
@@ -53,9 +59,13 @@ static const struct rule rules[] = {
 	  "a write of the lock is on its way" },
 	{ "lost", L(LEASE) | L(FRESH), L(MINE), { ACT_FORGET_LEASE },
 	  "the lock is not ours any more" },
+		{ "lapsed", L(LEASE) | L(LAPSED), 0, { ACT_FORGET_LEASE },
+	  "our lease has run out: the record counts like anybody's" },
 	{ "lost-blind", L(LEASE), L(MINE), { ACT_NONE },
 	  "the lock does not look like ours, and the API does not answer" },
-	{ "give-back", L(LEASE) | L(GIVE_UP) | L(PROVEN), 0, { ACT_RELEASE },
+		{ "nothing-to-give", L(LEASE) | L(GIVE_UP) | L(PROVEN) | L(FRESH), L(OBJECT), { ACT_FORGET_LEASE },
+	  "the lock is to be given back, and its object is gone" },
+	{ "give-back", L(LEASE) | L(GIVE_UP) | L(PROVEN), L(PACED), { ACT_RELEASE },
 	  "the lock is given back: nothing of ours can commit" },
 	{ "lower", L(LEASE) | L(DUE) | L(SURE) | L(LOWER), 0, { ACT_CAP_DEADLINE },
 	  "the ttl was lowered: the deadline goes first" },
@@ -75,6 +85,8 @@ static const struct rule rules[] = {
 	  "somebody else holds the lock" },
 	{ "blind", 0, L(FRESH), { ACT_NONE },
 	  "nobody seems to hold the lock, but the API does not answer" },
+		{ "paced", L(PACED), 0, { ACT_NONE },
+	  "the last write of the lock failed a moment ago" },
 	{ "found", L(BOOTSTRAP), 0, { ACT_ACQUIRE },
 	  "the new cluster is ours to begin" },
 	{ "race", L(WINNER), 0, { ACT_ACQUIRE },
@@ -91,6 +103,8 @@ static bool possible(uint32_t f)
 {
 	if ((f & L(MINE)) && (!(f & L(LEASE)) || (f & L(TAKEN))))
 		return false;
+	if ((f & L(LAPSED)) && !(f & L(LEASE)))
+		return false;
 	return !((f & L(CONFIRMED)) && (f & L(READING)));
 }
 
@@ -99,12 +113,28 @@ const struct table lock_table = { "lock", names, FACT_L_COUNT, rules, ARRAY_SIZE
 /* A failed write is repeated soon, one that was answered after loop_wait; the first one of a resumed lease at once. */
 static bool is_due(const struct situation *s)
 {
+	bool promotes = s->instance->tree == PG_TREE_STANDBY && s->self->confirmed && !timeline_is_claimed(s);
+	if (promotes && elapsed_most_ms(s->self->lock_written, s->now) >= CLAIM_AGAIN_MS)
+		return true;
 	if (!instant_is_set(s->self->lock_written) || (!instant_is_set(s->self->hold.start) && !s->self->lock_failed))
 		return true;
 	int64_t period = s->settings->loop_wait_ms;
 	if (s->self->lock_failed && period > RETRY_MS)
 		period = RETRY_MS;
 	return elapsed_most_ms(s->self->lock_written, s->now) >= period;
+}
+
+/* T has passed and nothing was lost by it: others may have come and gone unseen since, so the token proves nothing any more. */
+static bool has_lapsed(const struct situation *s)
+{
+	struct instant t = lease_deadline(&s->self->hold);
+	return has_lease(s) && instant_is_set(t) && left_least_ms(t, s->now) <= 0 && !s->instance->writable;
+}
+
+static bool is_paced(const struct situation *s)
+{
+	return s->self->lock_failed && instant_is_set(s->self->lock_written) &&
+	       elapsed_most_ms(s->self->lock_written, s->now) < RETRY_MS;
 }
 
 static bool must_lower(const struct situation *s)
@@ -117,6 +147,23 @@ static bool must_lower(const struct situation *s)
 	return !acknowledged;
 }
 
+/* Not up as the primary for longer than it may take. */
+static bool is_late(const struct situation *s)
+{
+	const struct self *self = s->self;
+	int64_t bound = s->settings->primary_start_timeout_ms;
+	if (bound < s->settings->ttl_ms)
+		bound = s->settings->ttl_ms;
+	bool up_since = instant_is_set(self->last_up) && elapsed_most_ms(self->won_at, self->last_up) > 0;
+	struct instant since = up_since ? self->last_up : self->won_at;
+	return !is_primary_up(s) && instant_is_set(since) && elapsed_most_ms(since, s->now) > bound;
+}
+
+static bool wants_heirs(const struct situation *s)
+{
+	return (s->instance->crashed && s->instance->tree == PG_TREE_DOWN) || is_late(s);
+}
+
 /* The lock is given up only to somebody; and peers are asked from half of the ttl without a renewal on. */
 static bool wants_peers(const struct situation *s)
 {
@@ -124,7 +171,7 @@ static bool wants_peers(const struct situation *s)
 	if (self->asking || (instant_is_set(self->ask_not_before) && left_least_ms(self->ask_not_before, s->now) > 0))
 		return false;
 	if (has_lease(s))
-		return s->instance->crashed && s->instance->tree == PG_TREE_DOWN && peers_need_asking(s);
+		return wants_heirs(s) && peers_need_asking(s);
 	bool soon = !self->sight.held || lease_left_ms(&self->sight, s->now) <= self->sight.record.ttl_s * 500;
 	return soon && race_is_candidate(s) && peers_need_asking(s);
 }
@@ -140,9 +187,11 @@ uint32_t lock_facts(const struct situation *s)
 	const struct self *self = s->self;
 	bool sure = supervisor_is_sure(s) || mutant(31);
 	return when(self->lock_writing, L(WRITING)) | when(has_lease(s), L(LEASE)) | when(lock_is_mine(s), L(MINE)) |
+	       when(has_lapsed(s), L(LAPSED)) |
 	       when(lease_is_taken(&self->sight, &self->hold.token, s->now), L(TAKEN)) | when(is_due(s), L(DUE)) |
 	       when(sure, L(SURE)) | when(must_lower(s), L(LOWER)) | when(give_up_decide(s) != GIVE_UP_NO, L(GIVE_UP)) |
-	       when(may_release(s), L(PROVEN)) | when(self->confirmed, L(CONFIRMED)) |
+	       when(may_release(s), L(PROVEN)) | when(s->cluster->leader.present, L(OBJECT)) |
+	       when(is_paced(s), L(PACED)) | when(self->confirmed, L(CONFIRMED)) |
 	       when(self->refreshing && !self->confirmed, L(READING)) | when(view_is_fresh(s), L(FRESH)) |
 	       when(needs_lock_to_bootstrap(s), L(BOOTSTRAP)) | when(wants_peers(s), L(ASK)) |
 	       when(race_is_won(s), L(WINNER));
@@ -157,6 +206,7 @@ static const char *const give_up_texts[] = {
 	[GIVE_UP_NOT_WRITABLE] = "the lock was won long ago and PostgreSQL has not become writable",
 	[GIVE_UP_NO_DATA] = "there is no data here to lead with",
 	[GIVE_UP_FOREIGN] = "the data directory belongs to another cluster",
+	[GIVE_UP_DIVERGED] = "the data here is not a part of the cluster's history",
 	[GIVE_UP_BARRED] = "this member is not allowed to lead",
 };
 static_assert(ARRAY_SIZE(give_up_texts) == GIVE_UP_COUNT, "every reason has a text");
@@ -188,17 +238,14 @@ enum give_up give_up_decide(const struct situation *s)
 		return GIVE_UP_LEAVING;
 	if (is_foreign(s))
 		return GIVE_UP_FOREIGN;
-	if (i->data == DATA_EMPTY || i->data == DATA_INVALID || i->data == DATA_MARKED || i->data == DATA_UNREADABLE)
+	if (i->data == DATA_EMPTY || i->data == DATA_INVALID || i->data == DATA_MARKED)
 		return GIVE_UP_NO_DATA;
 	if (s->settings->nofailover && !i->writable && i->tree == PG_TREE_STANDBY)
 		return GIVE_UP_BARRED;
 	enum give_up crash = give_up_after_crash(s);
 	if (crash != GIVE_UP_NO)
 		return crash;
-	int64_t bound = s->settings->primary_start_timeout_ms;
-	if (bound < s->settings->ttl_ms)
-		bound = s->settings->ttl_ms;
-	bool late = !is_primary_up(s) && instant_is_set(s->self->won_at) &&
-		    elapsed_most_ms(s->self->won_at, s->now) > bound;
-	return late && failover_is_possible(s) ? GIVE_UP_NOT_WRITABLE : GIVE_UP_NO;
+	if (has_lease(s) && i->tree == PG_TREE_STANDBY && rejoin_decide(s) == REJOIN_DIVERGED)
+		return GIVE_UP_DIVERGED;
+	return is_late(s) && failover_is_possible(s) ? GIVE_UP_NOT_WRITABLE : GIVE_UP_NO;
 }

@@ -96,10 +96,20 @@ static bool any_primary(const struct situation *s)
 	return false;
 }
 
+/* Positions compare within one history; a later timeline has left an earlier one behind, whatever the position. */
+static bool is_ahead(const struct situation *s, const struct peer_answer *peer)
+{
+	const struct instance *i = s->instance;
+	bool known = peer->timeline != 0 && i->timeline != 0 && i->timeline_is_sure;
+	if (known && peer->timeline != i->timeline)
+		return peer->timeline > i->timeline;
+	return peer->lsn > my_lsn(s);
+}
+
 static bool any_ahead(const struct situation *s)
 {
 	for (int i = 0; i < s->self->peer_count; i++)
-		if (counts(s, &s->self->peers[i]) && !s->self->peers[i].nofailover && s->self->peers[i].lsn > my_lsn(s))
+		if (counts(s, &s->self->peers[i]) && !s->self->peers[i].nofailover && is_ahead(s, &s->self->peers[i]))
 			return true;
 	return false;
 }

@@ -13,8 +13,9 @@ static uint32_t leader_timeline(const struct situation *s, const struct member *
 static bool is_beyond(const struct situation *s, uint32_t leader_tl, uint32_t mine)
 {
 	uint64_t left = history_left_at(&s->cluster->history, leader_tl, mine);
-	bool end_is_known = s->instance->tree != PG_TREE_DOWN || s->instance->control == CONTROL_SHUT_DOWN ||
-			    s->instance->control == CONTROL_SHUT_DOWN_IN_RECOVERY;
+	const struct instance *i = s->instance;
+	bool shut_down = i->control == CONTROL_SHUT_DOWN || i->control == CONTROL_SHUT_DOWN_IN_RECOVERY;
+	bool end_is_known = i->tree == PG_TREE_DOWN ? shut_down : i->answers && i->timeline_is_sure;
 	return end_is_known && my_lsn(s) > left;
 }
 
@@ -25,22 +26,32 @@ static enum rejoin compare_beginnings(const struct situation *s, uint32_t leader
 	lease_token_to_text(&s->instance->armed_token, mine, sizeof(mine));
 	if (leader_tl < s->instance->armed_timeline)
 		return REJOIN_WAIT; /* it is about to promote, or its news is old */
-	if (s->self->beginning[0] != '\0')
-		return strcmp(s->self->beginning, mine) == 0 ? REJOIN_FOLLOW : REJOIN_DIVERGED;
+	const char *theirs = leader_tl == s->cluster->leader_timeline && leader_tl == s->instance->armed_timeline
+				     ? s->cluster->leader_beginning
+				     : s->self->beginning;
+	if (theirs[0] != '\0')
+		return strcmp(theirs, mine) == 0 ? REJOIN_FOLLOW : REJOIN_DIVERGED;
 	if (leader_tl == s->instance->armed_timeline)
 		return s->cluster->leader_timeline != 0 ? REJOIN_WAIT : REJOIN_DIVERGED;
 	for (int i = 0; i < s->cluster->history.count; i++) {
 		const struct history_entry *e = &s->cluster->history.entries[i];
-		if (e->timeline + 1 == s->instance->armed_timeline)
+		if (e->timeline + 1 == s->instance->armed_timeline && e->leader[0] != '\0')
 			return strcmp(e->leader, s->self->name) == 0 ? REJOIN_FOLLOW : REJOIN_DIVERGED;
 	}
-	return s->instance->armed_timeline == 1 ? REJOIN_FOLLOW : REJOIN_DIVERGED;
+	return REJOIN_FOLLOW; /* forgotten by the store: positions decide, PostgreSQL's own check with them */
+}
+
+/* A promotion that was marked and never happened left nothing on the disk. */
+static bool is_armed(const struct situation *s)
+{
+	const struct instance *i = s->instance;
+	return i->armed_timeline != 0 && (i->timeline >= i->armed_timeline || i->control_timeline >= i->armed_timeline);
 }
 
 static enum rejoin compare(const struct situation *s, uint32_t leader_tl)
 {
 	bool history_is_current = leader_tl != 0 && cluster_timeline(s->cluster) == leader_tl;
-	if (s->instance->armed_timeline != 0) {
+	if (is_armed(s)) {
 		if (!history_is_current)
 			return REJOIN_WAIT;
 		enum rejoin began = compare_beginnings(s, leader_tl);
@@ -56,7 +67,8 @@ static enum rejoin compare(const struct situation *s, uint32_t leader_tl)
 /* Without a leader it is compared with what the last one left in the store; what cannot be told then is for the race to settle. */
 enum rejoin rejoin_decide(const struct situation *s)
 {
-	if (mutant(18) || lock_is_mine(s) || !has_data(s))
+	bool promotes = s->instance->tree == PG_TREE_STANDBY && s->instance->job == PG_JOB_NONE;
+	if (mutant(18) || !has_data(s) || (lock_is_mine(s) && !promotes))
 		return REJOIN_FOLLOW;
 	const struct member *leader = leader_to_follow(s);
 	if (leader != NULL)

@@ -70,6 +70,13 @@ static void alive(struct http_call *call)
 }
 
 /* Names of headers are the same in any case; a date instead of seconds is not taken. */
+static bool is_success(struct http_call *call)
+{
+	long status = 0;
+	curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
+	return status >= 200 && status < 300;
+}
+
 static size_t on_header(char *line, size_t size, size_t n, void *arg)
 {
 	static const char name[] = "retry-after:";
@@ -77,6 +84,9 @@ static size_t on_header(char *line, size_t size, size_t n, void *arg)
 	size_t len = size * n;
 	char value[24];
 	alive(call);
+	bool ends = len <= 2 && line[0] == (len == 2 ? '\r' : '\n');
+	if (ends && call->on_data != NULL && !call->cancelled && is_success(call))
+		call->on_data(call->arg, "", 0); /* the answer has begun, also where no byte of it comes for long */
 	if (len < sizeof(name) || strncasecmp(line, name, sizeof(name) - 1) != 0)
 		return len;
 	struct strbuf b;
@@ -109,13 +119,6 @@ static void body_add(struct http_call *call, const char *data, size_t len)
 	memcpy(call->body + call->body_len, data, len);
 	call->body_len += len;
 	call->body[call->body_len] = '\0';
-}
-
-static bool is_success(struct http_call *call)
-{
-	long status = 0;
-	curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
-	return status >= 200 && status < 300;
 }
 
 static size_t on_write(char *data, size_t size, size_t n, void *arg)

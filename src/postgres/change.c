@@ -9,22 +9,23 @@
 #include <string.h>
 #include <sys/wait.h>
 
-enum { PROMOTE_POLL_MS = 10, FOLLOW_POLL_MS = 50, RELOAD_ENOUGH_MS = 5000, TIMELINES_AHEAD_MAX = 1000 };
+enum { PROMOTE_POLL_MS = 10, FOLLOW_POLL_MS = 50, RELOAD_ENOUGH_MS = 5000 };
 
 /* ---- promote ---- */
 
-/* The number PostgreSQL will take: the first behind ours of which there is no history. */
-static uint32_t next_timeline(const struct postgres *pg, uint32_t timeline)
+/* Numbers that others may have used: an empty history makes PostgreSQL pass one over, and makes it nobody's child. */
+static bool use_up(const struct postgres *pg, uint32_t from, uint32_t to, struct err *err)
 {
 	char name[40], path[PATH_SIZE];
-	for (int i = 0; i < TIMELINES_AHEAD_MAX; i++) {
-		timeline++;
+	if (to <= from || to - from > TIMELINES_AHEAD_MAX)
+		return err_set(err, ERR_OTHER, "timeline %u cannot be promoted to %u", from, to);
+	for (uint32_t timeline = from + 1; timeline < to; timeline++) {
 		snprintf(name, sizeof(name), "pg_wal/%08X.history", timeline);
 		datadir_path(pg, name, path, sizeof(path));
-		if (!file_exists(path))
-			break;
+		if (!file_exists(path) && !file_write(path, "", 0, datadir_file_mode(pg), err))
+			return err_wrap(err, "timeline %u", timeline);
 	}
-	return timeline;
+	return true;
 }
 
 enum step_result step_promote_arm(struct postgres *pg, UNUSED bool first)
@@ -33,7 +34,12 @@ enum step_result step_promote_arm(struct postgres *pg, UNUSED bool first)
 	const struct instance *in = &pg->instance;
 	if (!in->attached || in->tree != PG_TREE_STANDBY || !in->in_recovery)
 		return job_fail(pg, "it is not a standby that is up");
-	if (!armed_write(pg, next_timeline(pg, in->timeline), &pg->job.token, &err))
+	if (!use_up(pg, in->timeline, pg->job.timeline, &err))
+		return job_fail(pg, "%s", err.text);
+	uint32_t next = datadir_next_timeline(pg, in->timeline);
+	if (next != pg->job.timeline)
+		return job_fail(pg, "timeline %u was claimed, and PostgreSQL would take %u", pg->job.timeline, next);
+	if (!armed_write(pg, next, &pg->job.token, &err))
 		return job_fail(pg, "%s", err.text);
 	return STEP_NEXT;
 }
@@ -74,6 +80,14 @@ enum step_result step_promote_wait(struct postgres *pg, UNUSED bool first)
 	}
 	probe_if_older(pg, PROMOTE_POLL_MS, true);
 	return STEP_WAIT;
+}
+
+/* Only what is surely a standby still: a promotion under way needs them. */
+enum step_result step_promote_undo(struct postgres *pg, UNUSED bool first)
+{
+	if (pg->instance.tree == PG_TREE_STANDBY)
+		datadir_drop_unused_timelines(pg, pg->instance.timeline);
+	return STEP_NEXT;
 }
 
 /* ---- follow ---- */

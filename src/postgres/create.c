@@ -217,13 +217,14 @@ enum step_result step_undo_wait(struct postgres *pg, UNUSED bool first)
 
 enum step_result step_aside(struct postgres *pg, UNUSED bool first)
 {
-	char text[64];
 	struct err err;
 	const struct instance *in = &pg->instance;
 	if (!in->attached || !in->volume_locked || in->tree != PG_TREE_DOWN)
 		return job_fail(pg, "PostgreSQL is running or the volume is not ours");
-	bool ours = marker_read(pg, "bootstrap", text, sizeof(text)) || is_marked_with(pg, "initdb") ||
-		    is_marked_with(pg, "clone");
+	/* a finished initdb has a system identifier: it is kept, even if nobody wants it */
+	bool ours = is_marked_with(pg, "initdb") || is_marked_with(pg, "clone");
+	if (!ours && !marker_write(pg, "changing", "aside\n", &err))
+		return job_fail(pg, "%s", err.text);
 	return aside_begin(pg, ours, &err) ? STEP_NEXT : job_fail(pg, "%s", err.text);
 }
 

@@ -105,8 +105,9 @@ static enum data_dir judge(struct postgres *pg)
 	struct err err;
 	int empty = is_empty(pg->config->data_dir);
 	pg->control_ok = empty == 0 && read_control(pg, &err);
-	if (marker_read(pg, "changing", text, sizeof(text)))
-		return DATA_MARKED;
+	enum marker changing = marker_look(pg, "changing", text, sizeof(text));
+	if (changing != MARKER_NONE)
+		return changing == MARKER_SET ? DATA_MARKED : DATA_UNREADABLE;
 	if (empty < 0)
 		return DATA_UNREADABLE;
 	if (empty > 0)
@@ -130,6 +131,8 @@ void datadir_look(struct postgres *pg)
 		take_control(in, &pg->control);
 	else
 		take_nothing(in);
+	if (in->control_timeline != 0)
+		in->newest_timeline = datadir_next_timeline(pg, in->control_timeline) - 1;
 	in->has_standby_signal = datadir_has(pg, "standby.signal");
 	in->was_primary = pg->control_ok && !in->has_standby_signal && !is_in_recovery(in->control);
 	int major = datadir_major(pg);
@@ -137,6 +140,36 @@ void datadir_look(struct postgres *pg)
 		in->server_version = major * 10000;
 	if (in->control_timeline != 0 && !in->answers)
 		history_refresh(pg, in->control_timeline);
+}
+
+/* As PostgreSQL looks for it: the first number behind ours of which there is no history. */
+uint32_t datadir_next_timeline(const struct postgres *pg, uint32_t timeline)
+{
+	char name[40], path[PATH_SIZE];
+	for (int i = 0; i < TIMELINES_AHEAD_MAX; i++) {
+		timeline++;
+		snprintf(name, sizeof(name), "pg_wal/%08X.history", timeline);
+		datadir_path(pg, name, path, sizeof(path));
+		if (!file_exists(path))
+			break;
+	}
+	return timeline;
+}
+
+/* A promotion that did not happen leaves empty histories behind the newest real one: a standby would wait for WAL of nobody's timeline. */
+void datadir_drop_unused_timelines(const struct postgres *pg, uint32_t timeline)
+{
+	char name[40], path[PATH_SIZE];
+	struct stat st;
+	struct err err;
+	for (uint32_t last = datadir_next_timeline(pg, timeline) - 1; last > timeline; last--) {
+		snprintf(name, sizeof(name), "pg_wal/%08X.history", last);
+		datadir_path(pg, name, path, sizeof(path));
+		if (stat(path, &st) != 0 || st.st_size > 0)
+			return;
+		if (!file_remove(path, &err))
+			log_warning("postgres: %s", err.text);
+	}
 }
 
 /* A timeline's file never changes once it is there: read when another timeline is asked for. */

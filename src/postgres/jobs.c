@@ -32,7 +32,10 @@ static const struct {
 				     step_started },
 				   { NULL },
 				   true },
-	[PG_JOB_PROMOTE] = { "promote", { step_promote_arm, step_promote, step_promote_wait }, { NULL }, true },
+	[PG_JOB_PROMOTE] = { "promote",
+			     { step_promote_arm, step_promote, step_promote_wait },
+			     { step_promote_undo },
+			     true },
 	[PG_JOB_STOP] = { "stop", { step_stop, step_stop_wait }, { NULL }, true },
 	/* the steps behind the wait restart it: only when a reload was not enough */
 	[PG_JOB_FOLLOW] = { "follow",

@@ -7,7 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { RETRY_FIRST_MS = 100, RETRY_MOST_MS = 1000, ASK_WRITABLE_MS = 1000, ASK_IDLE_MS = 5000, LAUNCH_PAUSE_MS = 3000 };
+enum {
+	RETRY_FIRST_MS = 100,
+	RETRY_MOST_MS = 1000,
+	ASK_WRITABLE_MS = 5000,
+	ASK_IDLE_MS = 5000,
+	ASK_LEAVING_MS = 1000,
+	LAUNCH_PAUSE_MS = 3000
+};
 enum { TERM_HOLD_MS = 100 * 1000, AGENT_SILENCE_MS = 3000 };
 
 static const char *const reply_texts[REPLY_CODE_COUNT] = {
@@ -280,6 +287,8 @@ static void connect_again(struct postgres *pg)
 static int64_t ask_period_ms(const struct postgres *pg)
 {
 	int64_t sixth = pg->config->settings.ttl_ms / 6, period = pg->instance.writable ? ASK_WRITABLE_MS : ASK_IDLE_MS;
+	if (pg->instance.term_pending)
+		period = ASK_LEAVING_MS; /* the supervisor takes a silent agent for a dead one */
 	return sixth > 0 && sixth < period ? sixth : period;
 }
 

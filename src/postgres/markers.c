@@ -30,16 +30,23 @@ bool marker_remove(const struct postgres *pg, const char *name, struct err *err)
 	return file_remove(path, err) || err_wrap(err, "marker \"%s\"", name);
 }
 
-bool marker_read(const struct postgres *pg, const char *name, char *text, size_t size)
+enum marker marker_look(const struct postgres *pg, const char *name, char *text, size_t size)
 {
 	char path[PATH_SIZE];
 	size_t len;
 	struct err err;
 	marker_path(pg, name, path, sizeof(path));
 	if (file_read(path, text, size, &len, &err))
-		return true;
+		return MARKER_SET;
 	text[0] = '\0';
-	return err.kind != ERR_MISSING; /* one that cannot be read is one */
+	if (err.kind != ERR_MISSING)
+		log_warning("postgres: marker \"%s\": %s", name, err.text);
+	return err.kind == ERR_MISSING ? MARKER_NONE : MARKER_UNREADABLE;
+}
+
+bool marker_read(const struct postgres *pg, const char *name, char *text, size_t size)
+{
+	return marker_look(pg, name, text, size) != MARKER_NONE; /* one that cannot be read is one */
 }
 
 bool armed_write(struct postgres *pg, uint32_t timeline, const struct lease_token *token, struct err *err)

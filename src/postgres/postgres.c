@@ -233,9 +233,9 @@ void postgres_start_primary(struct postgres *pg, const struct lease_token *token
 	job_begin(pg, PG_JOB_START_PRIMARY, &(struct job){ .token = *token });
 }
 
-void postgres_promote(struct postgres *pg, const struct lease_token *token)
+void postgres_promote(struct postgres *pg, const struct lease_token *token, uint32_t timeline)
 {
-	job_begin(pg, PG_JOB_PROMOTE, &(struct job){ .token = *token });
+	job_begin(pg, PG_JOB_PROMOTE, &(struct job){ .token = *token, .timeline = timeline });
 }
 
 void postgres_stop(struct postgres *pg, bool immediate)

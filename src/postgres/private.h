@@ -12,7 +12,14 @@
 
 #include <sys/types.h>
 
-enum { PATH_SIZE = 512, PROGRAM_SIZE = 256, PENDING_MAX = 32, TAIL_SIZE = 512, REMOVALS_MAX = 16 };
+enum {
+	PATH_SIZE = 512,
+	PROGRAM_SIZE = 256,
+	PENDING_MAX = 32,
+	TAIL_SIZE = 512,
+	REMOVALS_MAX = 16,
+	TIMELINES_AHEAD_MAX = 1000
+};
 
 /* ---- link.c: the connection to the supervisor ---- */
 
@@ -84,6 +91,8 @@ int program_path_version(const char *path); /* /usr/lib/postgresql/15/bin/x -> 1
 /* ---- markers.c: <data_dir>.howdah/ ---- */
 MUST_CHECK bool marker_write(const struct postgres *pg, const char *name, const char *text, struct err *err);
 MUST_CHECK bool marker_remove(const struct postgres *pg, const char *name, struct err *err);
+enum marker { MARKER_NONE, MARKER_SET, MARKER_UNREADABLE };
+enum marker marker_look(const struct postgres *pg, const char *name, char *text, size_t size);
 bool marker_read(const struct postgres *pg, const char *name, char *text, size_t size); /* false: there is none */
 void marker_path(const struct postgres *pg, const char *name, char *path, size_t size);
 MUST_CHECK bool armed_write(struct postgres *pg, uint32_t timeline, const struct lease_token *token, struct err *err);
@@ -99,6 +108,9 @@ MUST_CHECK bool datadir_prepare_start(struct postgres *pg,
 				      struct err *err); /* modes and what a start may find left over */
 MUST_CHECK bool datadir_set_standby(struct postgres *pg, struct err *err);
 mode_t datadir_file_mode(const struct postgres *pg);
+void datadir_drop_unused_timelines(const struct postgres *pg, uint32_t timeline);
+uint32_t datadir_next_timeline(const struct postgres *pg,
+			       uint32_t timeline); /* the number a promotion from there takes */
 void history_refresh(struct postgres *pg, uint32_t timeline);
 
 /* ---- remove.c: whole trees, some files a turn ---- */
@@ -140,6 +152,7 @@ struct probe {
 	struct loop_timer *timer;
 	bool busy, again, over_tcp, quick;
 	struct instant asked;
+	uint64_t timeline_life;     /* the postmaster whose timeline we know */
 	char wanted_conninfo[1024]; /* what primary_conninfo should be; "": none */
 	bool conninfo_in_force;     /* the server's setting equals it, and a walreceiver, if any, uses it */
 };
@@ -209,6 +222,7 @@ struct job {
 	int reply_code;
 	struct upstream upstream;
 	struct lease_token token;
+	uint32_t timeline; /* to promote to */
 	bool immediate;
 	bool made;            /* something is in the directory, or about to be: a failure removes it */
 	uint64_t postmasters; /* counted before START */
@@ -227,8 +241,8 @@ step_fn step_programs, step_initdb_prepare, step_initdb_run, step_initdb_finish,
 	step_clone_finish, step_undo, step_undo_wait, step_aside, step_aside_wait;
 step_fn step_prepare_standby, step_start_standby, step_prepare_primary, step_start_primary, step_start_wait,
 	step_started, step_stop, step_stop_wait;
-step_fn step_promote_arm, step_promote, step_promote_wait, step_follow_write, step_reload, step_follow_wait, step_quiet,
-	step_roles, step_post_command;
+step_fn step_promote_arm, step_promote, step_promote_wait, step_promote_undo, step_follow_write, step_reload,
+	step_follow_wait, step_quiet, step_roles, step_post_command;
 
 struct postgres {
 	struct loop *loop;

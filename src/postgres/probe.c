@@ -196,12 +196,27 @@ static void take_upstream(struct postgres *pg, const char *conninfo, const char 
 		pg->probe.conninfo_in_force &= text_equal(used, host) && text_equal(used_port, port);
 }
 
+/* Without a receiver a standby's files name its timeline late, at the next restart point; but in one life of a server it never goes back. */
+static void take_timeline(struct postgres *pg, const struct pg_rows *rows)
+{
+	struct instance *in = &pg->instance;
+	uint32_t received = (uint32_t)number(rows, COL_RECEIVED_TIMELINE);
+	uint32_t filed = (uint32_t)number(rows, COL_CONTROL_TIMELINE);
+	bool same_life = pg->probe.timeline_life == in->postmaster_count && in->timeline != 0;
+	if (!in->in_recovery)
+		in->timeline = (uint32_t)number(rows, COL_TIMELINE);
+	else if (received != 0)
+		in->timeline = received;
+	else if (!same_life || filed > in->timeline)
+		in->timeline = filed;
+	in->timeline_is_sure = !in->in_recovery || received != 0 || (same_life && in->timeline_is_sure);
+	pg->probe.timeline_life = in->postmaster_count;
+}
+
 static void take_positions(struct postgres *pg, const struct pg_rows *rows)
 {
 	struct instance *in = &pg->instance;
-	int64_t received = number(rows, COL_RECEIVED_TIMELINE);
-	int64_t standby = received != 0 ? received : number(rows, COL_CONTROL_TIMELINE);
-	in->timeline = (uint32_t)(in->in_recovery ? standby : number(rows, COL_TIMELINE));
+	take_timeline(pg, rows);
 	in->write_lsn = (uint64_t)number(rows, COL_WRITE_LSN);
 	in->replay_lsn = (uint64_t)number(rows, COL_REPLAY_LSN);
 	in->receive_lsn = (uint64_t)number(rows, COL_RECEIVE_LSN);
@@ -210,6 +225,8 @@ static void take_positions(struct postgres *pg, const struct pg_rows *rows)
 	in->server_version = (int)number(rows, COL_VERSION);
 	in->postmaster_start.us = number(rows, COL_START_US);
 	in->has_standby_signal = in->in_recovery;
+	if (in->timeline != 0)
+		in->newest_timeline = datadir_next_timeline(pg, in->timeline) - 1;
 	history_refresh(pg, in->timeline);
 }
 

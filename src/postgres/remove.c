@@ -25,7 +25,8 @@ static bool remove_some(const char *path, bool keep, int depth, int *budget)
 	for (struct dirent *entry; (entry = readdir(dir)) != NULL && *budget > 0;) {
 		char child[PATH_SIZE];
 		struct strbuf b;
-		if (is_dot(entry->d_name) || (keep && text_equal(entry->d_name, "lost+found")))
+		if (is_dot(entry->d_name) ||
+		    (keep && (entry->d_name[0] == '.' || text_equal(entry->d_name, "lost+found"))))
 			continue;
 		strbuf_init(&b, child, sizeof(child));
 		strbuf_addf(&b, "%s/%s", path, entry->d_name);

@@ -26,6 +26,7 @@ enum step_result step_prepare_standby(struct postgres *pg, UNUSED bool first)
 	datadir_look(pg);
 	if (!may_start(pg, &err) || !datadir_prepare_start(pg, &err) || !datadir_set_standby(pg, &err))
 		return job_fail(pg, "%s", err.text);
+	datadir_drop_unused_timelines(pg, pg->instance.control_timeline);
 	conffiles_restore(pg);
 	return conffiles_write(pg, CONF_REPLICA, &pg->job.upstream, &err) ? STEP_NEXT : job_fail(pg, "%s", err.text);
 }

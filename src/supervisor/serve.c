@@ -180,7 +180,9 @@ void serve_flush(struct supervisor *s)
 	if (s->agent_fd < 0 || !changed)
 		return;
 	struct frame_status status = s->status;
-	unsigned left = status.tree == TREE_DOWN ? 0 : fence_walk(s, KIN_POSTGRES, NULL, 0);
+	/* how many matters to whoever waits for the end; to count them is to read all of /proc */
+	bool ending = status.tree == TREE_STOPPING || status.tree == TREE_FENCING;
+	unsigned left = ending ? fence_walk(s, KIN_POSTGRES, NULL, 0) : 0;
 	status.left = status.tree != TREE_DOWN && left == 0 ? 1 : left;
 	s->status_due = !frames_send(s->agent_fd, FRAME_STATUS, 0, (struct iovec[2]){ { &status, sizeof(status) } });
 	if (!s->status_due)

@@ -1168,6 +1168,7 @@ static void lanes_share_no_connection(UNUSED void **state)
 
 struct stream_data {
 	char text[1024];
+	bool began;
 	int pieces;
 };
 static struct stream_data streamed;
@@ -1176,7 +1177,9 @@ static struct result *to_start;
 
 static void on_data(UNUSED void *arg, const char *data, size_t len)
 {
-	streamed.pieces++;
+	if (len == 0)
+		streamed.began = true;
+	streamed.pieces += len > 0;
 	strncat(streamed.text, data, len < 512 ? len : 512);
 	if (to_cancel != NULL)
 		http_call_cancel(to_cancel);
@@ -1199,6 +1202,7 @@ static void a_stream_is_given_as_it_comes(UNUSED void **state)
 	raw_send(&s.connections[0], stream_head);
 	raw_send(&s.connections[0], "4\r\none\n\r\n");
 	WAIT_FOR(streamed.pieces == 1);
+	assert_true(streamed.began);
 	assert_string_equal(streamed.text, "one\n");
 	raw_send(&s.connections[0], "4\r\ntwo\n\r\n");
 	WAIT_FOR(streamed.pieces == 2);

@@ -13,6 +13,7 @@ static struct dcs_lock_write lock_write(void)
 {
 	return (struct dcs_lock_write){ .ttl_ms = 30000,
 					.limit_ms = 10000,
+					.create_until = { INT64_MAX / 2, INT64_MAX / 2 },
 					.token = token,
 					.pod_ip = "10.0.0.1",
 					.position = { .slots = "", .retain_slots = "", .timeline_token = "" } };
@@ -73,7 +74,8 @@ static void acquire_is_a_patch_by_the_version_given(void **state UNUSED)
 		"\"cluster-name\": \"batman\"}, \"annotations\": {\"leader\": \"pg-0\", \"ttl\": \"30\", "
 		"\"renewTime\": \"2026-11-22T22:06:38.121885+00:00\", \"acquireTime\": "
 		"\"2026-11-22T22:06:38.121885+00:00\", "
-		"\"transitions\": \"5\", \"howdah.io/holder-uid\": \"uid-pg-0\"}, \"resourceVersion\": \"7\"}, "
+		"\"transitions\": \"5\", \"howdah.io/holder-uid\": \"uid-pg-0\", \"howdah.io/timeline\": null}, "
+		"\"resourceVersion\": \"7\"}, "
 		"\"subsets\": [{\"addresses\": [{\"ip\": \"10.0.0.1\", \"hostname\": null, \"nodeName\": \"node1\", "
 		"\"targetRef\": {\"kind\": \"Pod\", \"uid\": \"uid-pg-0\", \"namespace\": \"default\", \"name\": "
 		"\"pg-0\", "
@@ -287,6 +289,16 @@ static void renew_of_a_deleted_object_creates_it_again(void **state UNUSED)
 	assert_int_equal(result.outcome, DCS_DONE);
 }
 
+static void a_lease_that_has_run_out_makes_no_object_anew(void **state UNUSED)
+{
+	start(LIST("9", OBJECT("batman", "7", OURS)));
+	struct dcs_lock_write write = lock_write();
+	write.create_until = (struct instant){ 1, 1 };
+	dcs_renew(dcs, &write, done, &result);
+	reply(lock_call("PATCH"), 404, "");
+	assert_int_equal(result.outcome, DCS_CONFLICT);
+}
+
 static void relabelled_object_of_ours_is_taken_back(void **state UNUSED)
 {
 	start(LIST("9", OBJECT("batman", "7", OURS)));
@@ -367,6 +379,7 @@ int main(void)
 		TEST(renew_refused_by_the_version_it_has_is_lost),
 		TEST(renew_of_a_strangers_record_sends_nothing),
 		TEST(renew_of_a_deleted_object_creates_it_again),
+		TEST(a_lease_that_has_run_out_makes_no_object_anew),
 		TEST(relabelled_object_of_ours_is_taken_back),
 		TEST(release_is_sent_once_and_empties_the_subsets),
 		TEST(release_of_what_is_not_ours_is_refused),

@@ -38,7 +38,7 @@ static const struct lease_token nobody;
 
 static void look(struct lease_sight *sight, struct lease_object o, double when)
 {
-	lease_look(sight, &o, 30, at(when));
+	lease_look(sight, &o, 30, true, at(when));
 }
 
 static void a_record_counts_from_when_it_was_seen_to_change(void **state)
@@ -69,8 +69,23 @@ static void a_deleted_object_waits_out_its_ttl(void **state)
 	struct lease_object gone = { .present = false };
 	look(&s, object("a", "1", 10), 0);
 	look(&s, gone, 5);
-	assert_true(lease_is_taken(&s, &nobody, at(29)));
-	assert_false(lease_is_taken(&s, &nobody, at(31)));
+	assert_true(lease_is_taken(&s, &nobody, at(34.9)));
+	assert_false(lease_is_taken(&s, &nobody, at(35.1)));
+}
+
+static void an_object_that_is_gone_may_have_been_somebody_elses_since(void **state)
+{
+	(void)state;
+	struct lease_sight s = { .held = false }, first = { .held = false }, new_cluster = { .held = false };
+	struct lease_object gone = { .present = false };
+	look(&s, object("a", "1", 10), 0);
+	look(&s, gone, 100); /* cut off for long: others may have led, and their record went with the object */
+	assert_true(lease_is_taken(&s, &nobody, at(129)));
+	assert_false(lease_is_taken(&s, &nobody, at(131)));
+	look(&first, gone, 0); /* a process that begins: the cluster is initialized, so somebody has led */
+	assert_true(lease_is_taken(&first, &nobody, at(29)));
+	lease_look(&new_cluster, &gone, 30, false, at(0));
+	assert_false(lease_is_taken(&new_cluster, &nobody, at(0)));
 }
 
 static void an_unreadable_object_waits_out_its_ttl(void **state)
@@ -99,6 +114,23 @@ static void an_older_or_other_object_without_a_leader_frees_nothing(void **state
 	look(&other, o, 5);
 	assert_true(lease_is_taken(&other, &nobody, at(29)));
 	assert_true(other.restored);
+}
+
+static void a_holder_that_goes_on_renewing_ends_the_distrust(void **state)
+{
+	(void)state;
+	struct lease_sight s = { .held = false };
+	look(&s, object("a", "1", 10), 0);
+	struct lease_object o = object("a", "2", 20);
+	text_copy(o.uid, sizeof(o.uid), "uid-2"); /* deleted, and written again by its holder */
+	look(&s, o, 5);
+	assert_true(s.restored);
+	for (int i = 3; i < 6; i++) {
+		o.version++;
+		o.record.renew_time[0] = (char)('0' + i);
+		look(&s, o, 5 + i);
+	}
+	assert_false(s.restored);
 }
 
 static void an_object_never_seen_held_is_free(void **state)
@@ -226,8 +258,10 @@ int main(void)
 		cmocka_unit_test(a_record_counts_from_when_it_was_seen_to_change),
 		cmocka_unit_test(only_the_holders_own_release_frees_it_at_once),
 		cmocka_unit_test(a_deleted_object_waits_out_its_ttl),
+		cmocka_unit_test(an_object_that_is_gone_may_have_been_somebody_elses_since),
 		cmocka_unit_test(an_unreadable_object_waits_out_its_ttl),
 		cmocka_unit_test(an_older_or_other_object_without_a_leader_frees_nothing),
+		cmocka_unit_test(a_holder_that_goes_on_renewing_ends_the_distrust),
 		cmocka_unit_test(an_object_never_seen_held_is_free),
 		cmocka_unit_test(observers_believe_the_slower_clock_and_holders_the_faster),
 		cmocka_unit_test(my_name_alone_is_a_stranger),

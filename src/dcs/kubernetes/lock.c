@@ -116,7 +116,11 @@ static struct json *held_annotations(const struct dcs *dcs, const char *renew_ti
 	if (lock->work == LOCK_RENEW)
 		set_position(annotations, &lock->write.position);
 	annotation_set(annotations, ANNOTATION_HOLDER_UID, store_own_uid(dcs));
+	if (lock->work == LOCK_ACQUIRE) /* the last holder's; ours begins with the promotion */
+		json_set_text(annotations, ANNOTATION_TIMELINE, NULL);
 	set_timeline(annotations, &lock->write.position);
+	if (lock->write.claim_timeline != 0)
+		set_number(annotations, ANNOTATION_NEXT, lock->write.claim_timeline);
 	return annotations;
 }
 
@@ -249,10 +253,17 @@ static void forget_leader(struct dcs *dcs)
 	store_stale(dcs);
 }
 
+/* Whoever holds the lease may write the object again; after its T somebody else may have led and be gone from sight with it. */
+static bool may_create(const struct dcs *dcs)
+{
+	struct instant until = dcs->lock.write.create_until;
+	return instant_is_set(until) && left_least_ms(until, loop_now(dcs->loop)) > 0;
+}
+
 static void on_missing(struct dcs *dcs)
 {
 	forget_leader(dcs);
-	if (dcs->lock.work == LOCK_RENEW)
+	if (dcs->lock.work == LOCK_RENEW && may_create(dcs))
 		send_once_more(dcs, NULL);
 	else
 		lock_lost(dcs, "the leader object is gone");
@@ -446,6 +457,11 @@ void dcs_renew(struct dcs *dcs, const struct dcs_lock_write *write, dcs_done *do
 	lock->arg = arg;
 	lock->create = leader == NULL;
 	lock->version = leader != NULL ? leader->version : 0;
+	if (lock->create && !may_create(dcs)) {
+		lock_clear(lock);
+		store_later(dcs, done, arg, DCS_CONFLICT, "the leader object is gone, and the lease has run out");
+		return;
+	}
 	lock_send(dcs);
 }
 

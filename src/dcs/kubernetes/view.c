@@ -51,6 +51,25 @@ void view_read_record(const struct object *object, struct lease_object *lease)
 			  read_text(object, "renewTime", record->renew_time, sizeof(record->renew_time));
 }
 
+/* "<number> <lease token it began with>" */
+static void read_timeline(const struct object *leader, struct cluster *cluster)
+{
+	char text[160];
+	uint64_t number = 0;
+	cluster->leader_timeline = 0;
+	cluster->leader_beginning[0] = '\0';
+	if (!read_text(leader, ANNOTATION_TIMELINE, text, sizeof(text)) || text[0] == '\0')
+		return;
+	size_t len = strcspn(text, " ");
+	const char *token = text[len] == ' ' ? text + len + 1 : "";
+	text[len] = '\0';
+	if (!text_to_u64(text, &number) || number == 0 || number > UINT32_MAX)
+		return;
+	cluster->leader_timeline = (uint32_t)number;
+	if (!text_copy(cluster->leader_beginning, sizeof(cluster->leader_beginning), token))
+		cluster->leader_beginning[0] = '\0';
+}
+
 static void read_leader(const struct object *leader, struct cluster *cluster)
 {
 	view_read_record(leader, &cluster->leader);
@@ -59,6 +78,8 @@ static void read_leader(const struct object *leader, struct cluster *cluster)
 		cluster->slots[0] = '\0'; /* half a JSON text is none */
 	if (!read_text(leader, ANNOTATION_HOLDER_UID, cluster->holder_uid, sizeof(cluster->holder_uid)))
 		cluster->holder_uid[0] = '\0';
+	read_timeline(leader, cluster);
+	cluster->claimed_timeline = (uint32_t)read_number(leader, ANNOTATION_NEXT, 0);
 }
 
 static void read_initialize(const struct object *config, struct cluster *cluster)
@@ -98,6 +119,21 @@ static void read_history(const char *text, struct cluster *cluster)
 	log_warning("the history in the config object cannot be read: %s", err.text);
 }
 
+/* The largest key of {"2": "<lease token>", ...} */
+static uint32_t last_beginning(const char *text)
+{
+	struct err err;
+	uint64_t number, last = 0;
+	if (text == NULL)
+		return 0;
+	AUTO(json) struct json *map = json_parse(text, strlen(text), &err);
+	for (const struct json *item = json_is_object(map) ? json_first(map) : NULL; item != NULL;
+	     item = json_next(item))
+		if (text_to_u64(json_key(item), &number) && number <= UINT32_MAX && number > last)
+			last = number;
+	return (uint32_t)last;
+}
+
 /* History and configuration are large: read when their object has changed. */
 static void read_config(const struct object *config, struct view *view)
 {
@@ -107,6 +143,7 @@ static void read_config(const struct object *config, struct view *view)
 	read_initialize(config, cluster);
 	if (view->config_read && version == view->config_read_version)
 		return;
+	cluster->begun_timeline = last_beginning(object_annotation(config, ANNOTATION_TIMELINES));
 	view->config_read = true;
 	view->config_read_version = version;
 	cluster->has_config = is_json_object(object_annotation(config, "config"));
