@@ -70,11 +70,10 @@ struct member {
 /* What a member answered to GET /patroni. */
 struct peer_answer {
 	char name[NAME_SIZE];
-	struct instant asked; /* when the last question ended */
-	struct instant
-		answered; /* when the last question that was answered had been sent: its answer is at least that young */
-	bool silent;      /* the last question ended without an answer */
-	bool in_recovery; /* contract 5.10 */
+	struct instant asked;    /* when the last question ended */
+	struct instant answered; /* when the last question that was answered had been sent: the age of the answer */
+	bool silent;             /* the last question ended without an answer */
+	bool in_recovery;        /* contract 5.10 */
 	enum member_state state;
 	uint32_t timeline;
 	uint64_t received_lsn, replayed_lsn, lsn; /* lsn: the larger, or its position as a primary */
@@ -93,8 +92,7 @@ struct cluster {
 	char slots[1024];          /* `slots` annotation as it is; "" none */
 	char holder_uid[UID_SIZE]; /* howdah.io/holder-uid; "" none */
 	uint32_t begun_timeline;   /* the largest of which howdah.io/timelines says how it began; 0: none */
-	uint32_t
-		claimed_timeline; /* howdah.io/next-timeline: the number its holder will promote to; 0: it does not say */
+	uint32_t claimed_timeline; /* howdah.io/next-timeline: what its holder will promote to; 0: it does not say */
 	char leader_beginning[96]; /* the lease with which leader_timeline began; "": it does not say */
 	uint32_t leader_timeline;  /* howdah.io/timeline of the leader object; 0: it does not say */
 	enum initialize_state initialize;

@@ -24,7 +24,8 @@ struct self {
 	bool settled;                /* it is known whether a lease of an earlier agent of this pod goes on */
 	bool released;               /* a release was sent: the lease is nothing to rely on */
 	struct instant last_up;      /* when PostgreSQL was last seen up as the primary */
-	bool confirmed;              /* a consistent read was answered since then */
+	struct instant created; /* when we made the leader object of a cluster that had had one; unset: we did not */
+	bool confirmed;         /* a consistent read was answered since then */
 	bool refreshing;
 	bool store_writing;    /* a write of initialize, config or history is on its way */
 	bool publishing;       /* a write of our pod is on its way */

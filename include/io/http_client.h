@@ -37,9 +37,9 @@ struct http_call_params {
 	int64_t connect_timeout_ms; /* 0: as timeout_ms */
 	int64_t idle_timeout_ms;    /* no byte for this long ends the call; 0: none */
 	size_t body_max;            /* a longer answer fails the call; 0: 1 MiB; with on_data no limit */
-	void (*on_data)(
-		void *arg, const char *data,
-		size_t len); /* or NULL; once with 0 bytes when a 2xx answer begins, then as its bytes arrive; others are collected (up to 64 KiB) */
+	/* or NULL; once with 0 bytes when a 2xx answer begins, then as its bytes arrive; others are collected (up to
+	   64 KiB) */
+	void (*on_data)(void *arg, const char *data, size_t len);
 	void (*on_done)(void *arg, const struct http_answer *answer); /* exactly once, never before http_call_start
 									 returns; texts die with the call */
 	void *arg;

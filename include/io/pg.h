@@ -31,7 +31,13 @@ void pg_close(struct pg *pg);        /* the session, if any; a running query fai
 void pg_destroy(struct pg *pg);      /* takes NULL; a running query is not reported */
 bool pg_busy(const struct pg *pg);
 
-/* Exactly one call of fn, never before this returns. sql may hold several statements when there are no params. */
-void pg_query(struct pg *pg, const char *sql, const char *const params[], int64_t timeout_ms, pg_fn *fn, void *arg);
+struct pg_query {
+	const char *sql;           /* may hold several statements when there are no params; copied */
+	const char *const *params; /* NULL-terminated, copied; NULL: none */
+	int64_t timeout_ms;        /* connecting included; 0: none */
+	pg_fn *fn;                 /* exactly one call, never before pg_query returns */
+	void *arg;
+};
+void pg_query(struct pg *pg, const struct pg_query *query);
 
 #endif

@@ -68,6 +68,7 @@ static void turn(void *arg)
 	struct plan plan = decide(&s);
 	recorder_turn(agent->recorder, &s, &plan, loop_wall(agent->loop));
 	log_verdicts(agent, &plan);
+	agent->fenced_by = agent->plan.verdicts[TABLE_GUARD].rule;
 	agent->plan = plan;
 	loop_timer_set(agent->timer, plan.wake_ms);
 	for (int i = 0; i < plan.count; i++)

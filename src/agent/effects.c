@@ -14,8 +14,11 @@ static void nothing(struct agent *agent UNUSED)
 
 static void fence(struct agent *agent)
 {
-	log_error("PostgreSQL is killed: %s", tables[TABLE_GUARD]->rules[agent->plan.verdicts[TABLE_GUARD].rule].why);
-	agent->counters.fences++;
+	int row = agent->plan.verdicts[TABLE_GUARD].rule;
+	if (row != agent->fenced_by) {
+		log_error("PostgreSQL is killed: %s", tables[TABLE_GUARD]->rules[row].why);
+		agent->counters.fences++;
+	}
 	postgres_fence(agent->pg);
 }
 

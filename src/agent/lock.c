@@ -150,6 +150,9 @@ static void write_lock(struct agent *agent,
 
 void agent_acquire(struct agent *agent)
 {
+	const struct cluster *cluster = dcs_view(agent->dcs);
+	bool anew = !cluster->leader.present && cluster->initialize == INITIALIZE_DONE;
+	agent->self.created = anew ? loop_now(agent->loop) : (struct instant){ 0, 0 };
 	write_lock(agent, dcs_acquire);
 }
 

@@ -39,6 +39,7 @@ struct agent {
 	struct loop_timer *timer;
 	struct self self;
 	struct plan plan;
+	int fenced_by;                /* the guard's row of the turn before */
 	struct instant turned;        /* the last turn */
 	struct lease_token refreshed; /* the token for which a consistent read is on its way */
 

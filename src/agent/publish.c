@@ -220,6 +220,11 @@ void agent_write_history(struct agent *agent)
 	strbuf_init(&b, text, 65536);
 	history_print_json(history, agent->config.settings.max_timelines_history, &b);
 	free(history);
+	if (strcmp(text, dcs_history_text(agent->dcs)) == 0 &&
+	    strcmp(beginnings, dcs_beginnings_text(agent->dcs)) == 0) {
+		agent->store_failed = loop_now(agent->loop); /* it says so already: not asked for again at once */
+		return;
+	}
 	agent->store_open = true;
 	dcs_write_history(agent->dcs, text, beginnings, agent_store_done, agent);
 }

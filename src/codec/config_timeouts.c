@@ -13,9 +13,16 @@ enum {
 	RETRY_LEAST = 3
 };
 
-static int64_t room_ms(const struct settings *settings, bool laboratory)
+/* What a ttl leaves for loop_wait and retry_timeout together. */
+struct room {
+	int64_t ttl_ms, most_ms;
+};
+
+static struct room room_of(const struct settings *settings, bool laboratory)
 {
-	return settings->ttl_ms - lease_margin_ms(settings->ttl_ms) - (laboratory ? 1 : 2) * S;
+	int64_t ttl_ms = settings->ttl_ms;
+	return (struct room){ .ttl_ms = ttl_ms,
+			      .most_ms = ttl_ms - lease_margin_ms(ttl_ms) - (laboratory ? 1 : 2) * S };
 }
 
 static void say(const struct sink *sink, const char *key, const char *problem, int64_t used_ms)
@@ -39,14 +46,13 @@ static void raise_to(int64_t *value_ms, int64_t least_ms, const char *key, const
 	say(sink, key, problem, least_ms);
 }
 
-static void lower_to(int64_t *value_ms, int64_t most_ms, const char *key, const struct settings *settings,
-		     bool laboratory, const struct sink *sink)
+static void lower_to(int64_t *value_ms, int64_t most_ms, const char *key, struct room room, const struct sink *sink)
 {
 	char problem[PROBLEM_SIZE];
 	struct strbuf b;
 	strbuf_init(&b, problem, sizeof(problem));
 	strbuf_addf(&b, "%.10g is too large: with ttl %.10g loop_wait and retry_timeout may be %.10g together",
-		    (double)*value_ms / S, (double)settings->ttl_ms / S, (double)room_ms(settings, laboratory) / S);
+		    (double)*value_ms / S, (double)room.ttl_ms / S, (double)room.most_ms / S);
 	*value_ms = most_ms;
 	say(sink, key, problem, most_ms);
 }
@@ -69,17 +75,16 @@ static void raise_ttl(struct settings *settings, bool laboratory, const struct s
 /* Turns may come more often without harm, so loop_wait gives way first. */
 static void make_room(struct settings *settings, bool laboratory, const struct sink *sink)
 {
-	int64_t over = settings->loop_wait_ms + settings->retry_timeout_ms - room_ms(settings, laboratory);
+	struct room room = room_of(settings, laboratory);
+	int64_t over = settings->loop_wait_ms + settings->retry_timeout_ms - room.most_ms;
 	if (over > 0 && settings->loop_wait_ms > LOOP_LEAST * S) {
 		int64_t most = whole(settings->loop_wait_ms - over);
-		lower_to(&settings->loop_wait_ms, most > LOOP_LEAST * S ? most : LOOP_LEAST * S, "loop_wait", settings,
-			 laboratory, sink);
+		lower_to(&settings->loop_wait_ms, most > LOOP_LEAST * S ? most : LOOP_LEAST * S, "loop_wait", room, sink);
 	}
-	over = settings->loop_wait_ms + settings->retry_timeout_ms - room_ms(settings, laboratory);
+	over = settings->loop_wait_ms + settings->retry_timeout_ms - room.most_ms;
 	if (over > 0) {
 		int64_t most = settings->retry_timeout_ms - over;
-		lower_to(&settings->retry_timeout_ms, laboratory ? most : whole(most), "retry_timeout", settings,
-			 laboratory, sink);
+		lower_to(&settings->retry_timeout_ms, laboratory ? most : whole(most), "retry_timeout", room, sink);
 	}
 }
 
@@ -100,5 +105,5 @@ void timeouts_fit(struct settings *settings, bool laboratory, const struct sink 
 		say(sink, "ttl", "too large: at most 86400", settings->ttl_ms);
 	}
 	make_room(settings, laboratory, sink);
-	assert(settings->loop_wait_ms + settings->retry_timeout_ms <= room_ms(settings, laboratory));
+	assert(settings->loop_wait_ms + settings->retry_timeout_ms <= room_of(settings, laboratory).most_ms);
 }

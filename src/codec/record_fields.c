@@ -247,6 +247,7 @@ static const struct field self_fields[] = {
 	F(self, settled),
 	F(self, released),
 	F(self, last_up),
+	F(self, created),
 	F(self, confirmed),
 	F(self, refreshing),
 	F(self, store_writing),

@@ -60,7 +60,7 @@ static int64_t wake_ms(const struct situation *s, const struct plan *plan)
 {
 	const struct self *self = s->self;
 	int64_t wake = s->settings->loop_wait_ms;
-	if (s->instance->writable && instant_is_set(s->instance->deadline))
+	if (s->instance->writable && left_least_ms(s->instance->deadline, s->now) > 0)
 		sooner(&wake, left_least_ms(s->instance->deadline, s->now) - stop_time_ms(s) + 1);
 	if (self->hold.token.leader[0] != '\0') {
 		int64_t period = self->lock_failed && s->settings->loop_wait_ms > RETRY_MS ? RETRY_MS

@@ -13,7 +13,7 @@ static const char *const write_names[] = {
 	[FACT_W_SOUND] = "the data directory is whole and of this cluster",
 	[FACT_W_MINE] = "the lock is ours",
 	[FACT_W_ANSWERED] = "a write of this agent is in the lock",
-	[FACT_W_CONFIRMED] = "a fresh read of the cluster said so",
+	[FACT_W_CONFIRMED] = "a fresh read of the cluster said so, and no other holder can be left",
 	[FACT_W_ARMED] = "the deadline is armed",
 	[FACT_W_LEAVING] = "the container is asked to end",
 };
@@ -38,7 +38,8 @@ static const struct rule write_rules[] = {
 	  "the supervisor does not hold the deadline of this lease yet" },
 	{ "leaving", W(LEAVING), 0, { ACT_NONE },
 	  "the container is asked to end" },
-	{ "open", W(ATTACHED) | W(VOLUME) | W(SOUND) | W(MINE) | W(ANSWERED) | W(CONFIRMED) | W(ARMED), W(LEAVING), { ACT_NONE },
+	{ "open", W(ATTACHED) | W(VOLUME) | W(SOUND) | W(MINE) | W(ANSWERED) | W(CONFIRMED) | W(ARMED), W(LEAVING),
+	  { ACT_NONE },
 	  "the lock is ours, confirmed and guarded by the deadline" },
 };
 /* clang-format on */
@@ -70,13 +71,19 @@ static bool is_armed(const struct situation *s)
 	       s->instance->deadline.boot_us <= t.boot_us && s->instance->deadline.raw_us <= t.raw_us;
 }
 
+/* A create carries no version: the lock that was deleted may have been another holder's, and that one's T is ahead for a ttl. */
+static bool waits_out(const struct situation *s)
+{
+	return instant_is_set(s->self->created) && elapsed_least_ms(s->self->created, s->now) < s->settings->ttl_ms;
+}
+
 uint32_t write_facts(const struct situation *s)
 {
 	const struct instance *i = s->instance;
 	uint32_t facts = when(i->attached, W(ATTACHED)) | when(i->volume_locked, W(VOLUME)) |
 			 when(is_sound(s), W(SOUND)) | when(lock_is_mine(s), W(MINE)) |
 			 when(instant_is_set(s->self->hold.start), W(ANSWERED)) |
-			 when(s->self->confirmed, W(CONFIRMED)) | when(is_armed(s), W(ARMED)) |
+			 when(s->self->confirmed && !waits_out(s), W(CONFIRMED)) | when(is_armed(s), W(ARMED)) |
 			 when(i->term_pending, W(LEAVING));
 	if (mutant(15))
 		facts |= when(lock_is_mine(s), W(ARMED));

@@ -32,9 +32,12 @@ static void remember_object(struct lease_sight *sight, const struct lease_object
 		sight->renewals = 0;
 	}
 	text_copy(sight->uid, sizeof(sight->uid), object->uid);
-	sight->version = object->version;
-	if (other || object->version > sight->version_seen_max)
+	/* after a step back only what is written from then on counts as anybody's word */
+	if (!other && object->version < sight->version_seen_max && object->version != sight->version)
+		sight->version_seen_max = object->version + 1;
+	else if (other || object->version > sight->version_seen_max)
 		sight->version_seen_max = object->version;
+	sight->version = object->version;
 }
 
 /* Whoever made the object that is gone may have written it a moment before, unseen by us. */

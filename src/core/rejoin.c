@@ -48,6 +48,18 @@ static bool is_armed(const struct situation *s)
 	return i->armed_timeline != 0 && (i->timeline >= i->armed_timeline || i->control_timeline >= i->armed_timeline);
 }
 
+/* Where the two left the same number at different places, they were never one. */
+static bool switch_points_differ(const struct situation *s)
+{
+	const struct history *mine = &s->instance->history, *theirs = &s->cluster->history;
+	for (int i = 0; i < mine->count; i++)
+		for (int k = 0; k < theirs->count; k++)
+			if (mine->entries[i].timeline == theirs->entries[k].timeline &&
+			    mine->entries[i].end_lsn != theirs->entries[k].end_lsn)
+				return true;
+	return false;
+}
+
 static enum rejoin compare(const struct situation *s, uint32_t leader_tl)
 {
 	bool history_is_current = leader_tl != 0 && cluster_timeline(s->cluster) == leader_tl;
@@ -60,6 +72,8 @@ static enum rejoin compare(const struct situation *s, uint32_t leader_tl)
 	}
 	uint32_t mine = s->instance->tree == PG_TREE_DOWN ? s->instance->control_timeline : s->instance->timeline;
 	if (history_is_current && mine != 0 && mine <= leader_tl && is_beyond(s, leader_tl, mine))
+		return REJOIN_DIVERGED;
+	if (history_is_current && mine <= leader_tl && switch_points_differ(s))
 		return REJOIN_DIVERGED;
 	return REJOIN_FOLLOW;
 }

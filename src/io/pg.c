@@ -423,18 +423,18 @@ static void connect_session(struct pg *pg)
 		want(pg, LOOP_WRITE);
 }
 
-void pg_query(struct pg *pg, const char *sql, const char *const params[], int64_t timeout_ms, pg_fn *fn, void *arg)
+void pg_query(struct pg *pg, const struct pg_query *query)
 {
 	assert(!pg_busy(pg));
-	pg->sql = copy(sql);
-	for (int i = 0; params != NULL && params[i] != NULL; i++) {
+	pg->sql = copy(query->sql);
+	for (int i = 0; query->params != NULL && query->params[i] != NULL; i++) {
 		assert(i < PG_PARAMS_MAX);
-		pg->params[pg->param_count++] = copy(params[i]);
+		pg->params[pg->param_count++] = copy(query->params[i]);
 	}
-	pg->fn = fn;
-	pg->arg = arg;
+	pg->fn = query->fn;
+	pg->arg = query->arg;
 	pg->failed = false;
-	loop_timer_set(pg->timer, timeout_ms > 0 ? timeout_ms : -1);
+	loop_timer_set(pg->timer, query->timeout_ms > 0 ? query->timeout_ms : -1);
 	if (pg->state == PG_READY)
 		on_idle_input(pg); /* it may have ended and the loop not have come by yet */
 	if (pg->state == PG_READY) {

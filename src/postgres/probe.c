@@ -356,7 +356,13 @@ static void ask(struct postgres *pg, bool quick)
 	probe->quick = quick;
 	probe->asked = loop_now(pg->loop);
 	probe_session(pg, probe->session, probe_options);
-	pg_query(probe->session, quick ? quick_sql : probe_sql(), NULL, PROBE_TIMEOUT_MS, on_answer, pg);
+	struct pg_query query = {
+		.sql = quick ? quick_sql : probe_sql(),
+		.timeout_ms = PROBE_TIMEOUT_MS,
+		.fn = on_answer,
+		.arg = pg,
+	};
+	pg_query(probe->session, &query);
 }
 
 void probe_now(struct postgres *pg)

@@ -30,6 +30,13 @@ bool work_query(struct work *work, const char *sql, const char *const params[], 
 	work->done = done;
 	probe_session(work->pg, work->session,
 		      "-c statement_timeout=0 -c synchronous_commit=local -c search_path=pg_catalog");
-	pg_query(work->session, sql, params, timeout_ms, on_answer, work);
+	struct pg_query query = {
+		.sql = sql,
+		.params = params,
+		.timeout_ms = timeout_ms,
+		.fn = on_answer,
+		.arg = work,
+	};
+	pg_query(work->session, &query);
 	return true;
 }

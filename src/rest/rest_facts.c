@@ -63,7 +63,9 @@ struct rest_facts rest_facts(const struct rest_view *view)
 	};
 	facts.unlocked = !facts.has_cluster || (!view->leads && lease_left_ms(&view->self->sight, view->now) == 0);
 	facts.running = facts.sql && view->state == STATE_RUNNING;
-	facts.primary = facts.sql ? !instance->in_recovery : instance->tree == PG_TREE_PRIMARY;
+	/* a server whose deadline has passed is dead or about to be: it must not hold up those who ask (safety.md L12) */
+	bool guarded = instant_is_set(instance->deadline) && left_least_ms(instance->deadline, view->now) > 0;
+	facts.primary = guarded && (facts.sql ? !instance->in_recovery : instance->tree == PG_TREE_PRIMARY);
 	facts.leads = view->leads && (facts.standby_cluster ? up : facts.primary && instance->tree == PG_TREE_PRIMARY);
 	facts.state = view->state == STATE_RUNNING && !facts.sql ? "unknown" : member_state_text(view->state);
 	facts.role = role_of(view, &facts);

@@ -1,7 +1,7 @@
 """`make bench`: what clients wait for, and what an idle member costs, on a real API server and real PostgreSQL.
 
-One JSON line a measurement on standard output, a table on standard error at the end. Nothing is judged here but that there was never a second
-primary; a figure depends on the machine and its load, so each line carries the load it was taken under.
+One JSON line a measurement on standard output, a table on standard error at the end. Nothing is judged here but that there was never
+a second primary; a figure depends on the machine and its load, so each line carries the load it was taken under.
 """
 import argparse
 import sys

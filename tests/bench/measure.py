@@ -97,7 +97,8 @@ class Newcomers(threading.Thread):
             while not self.stopping.wait(0.02):
                 self.tried += 1
                 try:
-                    connection = psycopg2.connect(host=self.member.address, dbname="postgres", user="postgres", password=PASSWORD, connect_timeout=2)
+                    connection = psycopg2.connect(host=self.member.address, dbname="postgres", user="postgres", password=PASSWORD,
+                                                  connect_timeout=2)
                     connection.cursor().execute("select 1")
                     connection.close()
                 except psycopg2.Error:
@@ -162,7 +163,8 @@ def wait_for_phase(cluster, after_s):
 
 
 def host_death(ttl, usual, reach):
-    times = {"ttl": ttl, "loop_wait": 10, "retry_timeout": 10} if ttl >= 30 else {"ttl": ttl, "loop_wait": ttl // 4, "retry_timeout": ttl // 4}
+    pause = 10 if ttl >= 30 else ttl // 4
+    times = {"ttl": ttl, "loop_wait": pause, "retry_timeout": pause}
 
     def measure(bench):
         gaps = []

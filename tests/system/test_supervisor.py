@@ -96,7 +96,9 @@ class Member:
         return call(BIN / "psql", "-XAtqh", self.path, "-U", "postgres", "-c", sql).strip()
 
     def commit_for_ever(self):
-        """A session that commits without ever waiting for anything: it notices neither a client nor a postmaster that is gone. Its backend's pid."""
+        """A session that commits without ever waiting for anything: it notices neither a client nor a postmaster that is gone.
+
+        Returns its backend's pid."""
         self.psql("create table if not exists t (i int)")
         argv = [*BECOME, str(BIN / "psql"), "-Xqh", str(self.path), "-U", "postgres", "-c", COMMIT_LOOP]
         self.sessions.append(subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
@@ -597,7 +599,8 @@ def test_bad_arguments_are_said_and_exit_2(argv):
 
 
 def test_it_says_its_version():
-    assert subprocess.run([str(SUPERVISOR), "--version"], capture_output=True, text=True, timeout=10).stdout.startswith("howdah-supervisor ")
+    run = subprocess.run([str(SUPERVISOR), "--version"], capture_output=True, text=True, timeout=10)
+    assert run.stdout.startswith("howdah-supervisor ")
 
 
 # --- as process 1

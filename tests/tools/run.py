@@ -1,7 +1,7 @@
 """Runs the steps of `make test` one after the other and adds up what they counted.
 
-A step is a command; its tests are counted from the closing lines of cmocka, pytest and of our own programs. A step without countable tests counts as one. Every step runs,
-also after a failed one; the last line is `N passed, N failed, N skipped`.
+A step is a command; its tests are counted from the closing lines of cmocka, pytest and of our own programs. A step without countable
+tests counts as one. Every step runs, also after a failed one; the last line is `N passed, N failed, N skipped`.
 """
 import argparse
 import re

@@ -71,10 +71,19 @@ static void on_answer(void *arg, const struct pg_answer *a)
 	}
 }
 
+static void ask(const char *sql, pg_fn *fn, void *arg)
+{
+	struct pg_query asked = { .sql = sql, .timeout_ms = 5000, .fn = fn, .arg = arg };
+	pg_query(pg, &asked);
+}
+
 static struct seen query(const char *sql, const char *const params[], int64_t timeout_ms)
 {
 	struct seen seen = { 0 };
-	pg_query(pg, sql, params, timeout_ms, on_answer, &seen);
+	struct pg_query asked = {
+		.sql = sql, .params = params, .timeout_ms = timeout_ms, .fn = on_answer, .arg = &seen
+	};
+	pg_query(pg, &asked);
 	assert_int_equal(seen.calls, 0);
 	assert_true(pg_busy(pg));
 	WAIT_FOR(seen.calls > 0);
@@ -317,7 +326,7 @@ static void a_name_is_refused_and_a_number_is_not(UNUSED void **state)
 static void closing_fails_the_running_query(UNUSED void **state)
 {
 	struct seen seen = { 0 };
-	pg_query(pg, "SELECT pg_sleep(30)", NULL, 5000, on_answer, &seen);
+	ask("SELECT pg_sleep(30)", on_answer, &seen);
 	RUN_UNTIL(false, 50);
 	pg_close(pg);
 	assert_int_equal(seen.calls, 0);
@@ -328,7 +337,7 @@ static void closing_fails_the_running_query(UNUSED void **state)
 static void destroying_tells_nobody(UNUSED void **state)
 {
 	struct seen seen = { 0 };
-	pg_query(pg, "SELECT pg_sleep(30)", NULL, 5000, on_answer, &seen);
+	ask("SELECT pg_sleep(30)", on_answer, &seen);
 	RUN_UNTIL(false, 20);
 	pg_destroy(pg);
 	pg = NULL;
@@ -346,7 +355,7 @@ static void destroy_in_callback(void *arg, UNUSED const struct pg_answer *a)
 static void a_callback_may_destroy_it(UNUSED void **state)
 {
 	bool called = false;
-	pg_query(pg, "SELECT 1", NULL, 5000, destroy_in_callback, &called);
+	ask("SELECT 1", destroy_in_callback, &called);
 	WAIT_FOR(called);
 }
 
@@ -355,13 +364,13 @@ static void ask_again(void *arg, const struct pg_answer *a)
 	int *left = arg;
 	assert_non_null(a->rows);
 	if (--*left > 0)
-		pg_query(pg, "SELECT 1", NULL, 5000, ask_again, arg);
+		ask("SELECT 1", ask_again, arg);
 }
 
 static void a_callback_may_ask_the_next(UNUSED void **state)
 {
 	int left = 200;
-	pg_query(pg, "SELECT 1", NULL, 5000, ask_again, &left);
+	ask("SELECT 1", ask_again, &left);
 	WAIT_FOR(left == 0);
 }
 

@@ -1,5 +1,6 @@
-/* A kubeconfig: server, certificates and credentials of one context. Inline certificates and keys become files of mode 0600 in a directory of this user, because the HTTP client takes
- * files; access_finish() takes them away. Credential plug-ins (`exec`, `auth-provider`) are refused. */
+/* A kubeconfig: server, certificates and credentials of one context. Inline certificates and keys become files of mode
+ * 0600 in a directory of this user, because the HTTP client takes files; access_finish() takes them away. Credential
+ * plug-ins (`exec`, `auth-provider`) are refused. */
 #include "dcs/kubernetes/private.h"
 
 #include "codec/yaml.h"
@@ -130,14 +131,15 @@ static bool private_dir(const struct reader *reader, char *dir, size_t size)
 	return file_make_dir(dir, 0700, reader->err);
 }
 
-static bool write_inline(struct reader *reader, const char *key, const char *bytes, size_t len, char *to, size_t size)
+/* to: the name of the file. */
+static bool write_inline(struct reader *reader, const char *key, const char *bytes, size_t len, char to[URL_SIZE])
 {
 	struct access *access = reader->access;
 	char dir[URL_SIZE];
 	struct strbuf b;
 	if (!private_dir(reader, dir, sizeof(dir)))
 		return false;
-	strbuf_init(&b, to, size);
+	strbuf_init(&b, to, URL_SIZE);
 	strbuf_addf(&b, "%s/%ld-%s.pem", dir, (long)getpid(), key);
 	if (!strbuf_ok(&b))
 		return complain(reader, key, "would get too long a file name");
@@ -161,7 +163,7 @@ static bool read_pem(struct reader *reader, const struct json *from, const char 
 	AUTO(text) char *bytes = malloc(strlen(data) + 1);
 	assert(bytes != NULL);
 	bool ok = base64_decode(data, bytes, &len) || complain(reader, data_key, "is no base64");
-	ok = ok && write_inline(reader, key, bytes, len, to, URL_SIZE);
+	ok = ok && write_inline(reader, key, bytes, len, to);
 	explicit_bzero(bytes, strlen(data) + 1);
 	return ok;
 }

@@ -1,5 +1,6 @@
-/* LIST and WATCH of one kind. A LIST is a quorum read (no resourceVersion parameter) and is what the cache rests on; the WATCH that follows adds to it. When a stream ends, for whatever
- * reason, everything is listed again: a store that was restored meanwhile would not say so on the stream. */
+/* LIST and WATCH of one kind. A LIST is a quorum read (no resourceVersion parameter) and is what the cache rests on;
+ * the WATCH that follows adds to it. When a stream ends, for whatever reason, everything is listed again: a store that
+ * was restored meanwhile would not say so on the stream. */
 #include "dcs/kubernetes/private.h"
 
 #include "base/log.h"

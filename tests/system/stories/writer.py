@@ -14,7 +14,8 @@ PERIOD_S = 0.01
 ANSWER_S = 1.0
 CREATE = "create table if not exists story(id bigserial primary key, at timestamptz default now(), writer text)"
 # the timeline that the row itself is written on
-WRITE = "insert into story(writer) values (%s) returning ('x' || substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8))::bit(32)::int, id"
+WRITE = ("insert into story(writer) values (%s)"
+         " returning ('x' || substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8))::bit(32)::int, id")
 
 
 @dataclasses.dataclass
