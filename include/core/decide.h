@@ -27,12 +27,13 @@ struct self {
 	struct instant created; /* when we made the leader object of a cluster that had had one; unset: we did not */
 	bool confirmed;         /* a consistent read was answered since then */
 	bool refreshing;
-	bool store_writing;    /* a write of initialize, config or history is on its way */
-	bool publishing;       /* a write of our pod is on its way */
-	bool publish_due;      /* our pod does not say what it should */
-	bool slots_due;        /* the server's member slots are not known to be right */
-	bool foreign_label;    /* another pod carries the leader's label */
-	uint32_t checkpointed; /* the timeline for which a checkpoint was asked after promotion */
+	struct instant read_at; /* when the last consistent read was asked for */
+	bool store_writing;     /* a write of initialize, config or history is on its way */
+	bool publishing;        /* a write of our pod is on its way */
+	bool publish_due;       /* our pod does not say what it should */
+	bool slots_due;         /* the server's member slots are not known to be right */
+	bool foreign_label;     /* another pod carries the leader's label */
+	uint32_t checkpointed;  /* the timeline for which a checkpoint was asked after promotion */
 	bool initialize_is_ours;
 	struct instant aside_until; /* no race before this */
 	struct instant ask_not_before;

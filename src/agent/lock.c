@@ -210,7 +210,7 @@ static void refresh_done(void *arg, enum dcs_outcome outcome, const char *text)
 	self->refreshing = false;
 	bool same = memcmp(&agent->refreshed, &self->hold.token, sizeof(agent->refreshed)) == 0;
 	if (outcome == DCS_DONE && same)
-		self->confirmed = true;
+		self->confirmed = self->hold.token.leader[0] != '\0';
 	else if (outcome != DCS_DONE)
 		log_warning("the cluster could not be read again: %s", text);
 	agent_wake_now(agent);
@@ -218,7 +218,8 @@ static void refresh_done(void *arg, enum dcs_outcome outcome, const char *text)
 
 void agent_refresh(struct agent *agent)
 {
-	agent->self.refreshing = true;
+		agent->self.refreshing = true;
+	agent->self.read_at = loop_now(agent->loop);
 	agent->refreshed = agent->self.hold.token;
 	dcs_refresh(agent->dcs, agent->config.settings.retry_timeout_ms, refresh_done, agent);
 }

@@ -24,13 +24,25 @@ static bool is_release(const struct lease_sight *sight, const struct lease_objec
 	       strcmp(object->uid, sight->uid) == 0 && object->version >= sight->version_seen_max;
 }
 
-static void remember_object(struct lease_sight *sight, const struct lease_object *object)
+/* Somebody whose record we cannot see may hold the lock, from now on for as long as the longest ttl that we know of. */
+static void count_unknown(struct lease_sight *sight, int64_t ttl_s, struct instant now)
+{
+	sight->missed = now;
+	sight->missed_held = true;
+	sight->missed_ttl_s = sight->held && sight->record.ttl_s > ttl_s ? sight->record.ttl_s : ttl_s;
+}
+
+static void remember_object(struct lease_sight *sight, const struct lease_object *object, int64_t default_ttl_s,
+			    struct instant now)
 {
 	bool other = sight->uid[0] != '\0' && strcmp(object->uid, sight->uid) != 0;
-	if (other || object->version < sight->version_seen_max) {
+	bool back = object->version < sight->version_seen_max;
+	if (other || back) {
 		sight->restored = true;
 		sight->renewals = 0;
 	}
+	if (other || (back && object->version != sight->version))
+		count_unknown(sight, object->record.ttl_s > default_ttl_s ? object->record.ttl_s : default_ttl_s, now);
 	text_copy(sight->uid, sizeof(sight->uid), object->uid);
 	/* after a step back only what is written from then on counts as anybody's word */
 	if (!other && object->version < sight->version_seen_max && object->version != sight->version)
@@ -46,9 +58,8 @@ static void look_at_nothing(struct lease_sight *sight, int64_t default_ttl_s, bo
 	if (sight->missing)
 		return;
 	sight->missing = true;
-	sight->missed = now;
-	sight->missed_ttl_s = sight->held ? sight->record.ttl_s : default_ttl_s;
-	sight->missed_held = sight->version_seen_max != 0 || initialized;
+	if (sight->version_seen_max != 0 || initialized)
+		count_unknown(sight, default_ttl_s, now);
 	sight->version = 0;
 }
 
@@ -60,10 +71,10 @@ void lease_look(struct lease_sight *sight, const struct lease_object *object, in
 		freed = true;
 	else if (!object->present)
 		look_at_nothing(sight, default_ttl_s, initialized, now);
-	if (object->present) {
-		remember_object(sight, object);
+	if (object->present && sight->missing)
 		sight->missing = sight->missed_held = false;
-	}
+	if (object->present)
+		remember_object(sight, object, default_ttl_s, now);
 	if (freed) {
 		sight->held = false;
 		return;

@@ -83,7 +83,9 @@ static const struct rule rules[] = {
 	  "the holder has been silent for long: the others are asked already" },
 	{ "taken", L(TAKEN), 0, { ACT_NONE },
 	  "somebody else holds the lock" },
-	{ "blind", 0, L(FRESH), { ACT_NONE },
+		{ "blind", 0, L(FRESH) | L(READING), { ACT_REFRESH },
+	  "nobody seems to hold the lock, and the API has not been heard lately: it is asked" },
+	{ "asked", 0, L(FRESH), { ACT_NONE },
 	  "nobody seems to hold the lock, but the API does not answer" },
 		{ "paced", L(PACED), 0, { ACT_NONE },
 	  "the last write of the lock failed a moment ago" },
@@ -135,6 +137,15 @@ static bool is_paced(const struct situation *s)
 {
 	return s->self->lock_failed && instant_is_set(s->self->lock_written) &&
 	       elapsed_most_ms(s->self->lock_written, s->now) < RETRY_MS;
+}
+
+/* One at a time, and without a lease no more often than once a second. */
+static bool is_reading(const struct situation *s)
+{
+	const struct self *self = s->self;
+	bool lately =
+		!has_lease(s) && instant_is_set(self->read_at) && elapsed_most_ms(self->read_at, s->now) < RETRY_MS;
+	return !self->confirmed && (self->refreshing || lately);
 }
 
 static bool must_lower(const struct situation *s)
@@ -191,10 +202,9 @@ uint32_t lock_facts(const struct situation *s)
 	       when(lease_is_taken(&self->sight, &self->hold.token, s->now), L(TAKEN)) | when(is_due(s), L(DUE)) |
 	       when(sure, L(SURE)) | when(must_lower(s), L(LOWER)) | when(give_up_decide(s) != GIVE_UP_NO, L(GIVE_UP)) |
 	       when(may_release(s), L(PROVEN)) | when(s->cluster->leader.present, L(OBJECT)) |
-	       when(is_paced(s), L(PACED)) | when(self->confirmed, L(CONFIRMED)) |
-	       when(self->refreshing && !self->confirmed, L(READING)) | when(view_is_fresh(s), L(FRESH)) |
-	       when(needs_lock_to_bootstrap(s), L(BOOTSTRAP)) | when(wants_peers(s), L(ASK)) |
-	       when(race_is_won(s), L(WINNER));
+	       when(is_paced(s), L(PACED)) | when(self->confirmed, L(CONFIRMED)) | when(is_reading(s), L(READING)) |
+	       when(view_is_fresh(s), L(FRESH)) | when(needs_lock_to_bootstrap(s), L(BOOTSTRAP)) |
+	       when(wants_peers(s), L(ASK)) | when(race_is_won(s), L(WINNER));
 }
 
 static const char *const give_up_texts[] = {

@@ -100,7 +100,7 @@ static bool any_primary(const struct situation *s)
 static bool is_ahead(const struct situation *s, const struct peer_answer *peer)
 {
 	const struct instance *i = s->instance;
-	bool known = peer->timeline != 0 && i->timeline != 0 && i->timeline_is_sure;
+	bool known = peer->timeline != 0 && i->timeline != 0;
 	if (known && peer->timeline != i->timeline)
 		return peer->timeline > i->timeline;
 	return peer->lsn > my_lsn(s);

@@ -116,6 +116,7 @@ static UNUSED void be_primary(void)
 {
 	setup(NULL);
 	instance.tree = PG_TREE_PRIMARY;
+	instance.deadline = instant_after_ms(view.now, 10000);
 	instance.write_lsn = 0x5000060;
 	view.leads = true;
 	view.role = ROLE_PRIMARY;
