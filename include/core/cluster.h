@@ -71,7 +71,7 @@ struct member {
 struct peer_answer {
 	char name[NAME_SIZE];
 	struct instant asked;    /* when the last question ended */
-	struct instant answered; /* when the last question that was answered had been sent: the age of the answer */
+	struct instant answered; /* when the last question that got an answer was sent; it is at least that young */
 	bool silent;             /* the last question ended without an answer */
 	bool in_recovery;        /* contract 5.10 */
 	enum member_state state;

@@ -158,9 +158,6 @@ struct agent *agent_create(struct loop *loop, const struct agent_params *params,
 		  params->config_path != NULL ? params->config_path : "");
 	text_copy(agent->pod_uid, sizeof(agent->pod_uid), params->pod_uid != NULL ? params->pod_uid : "");
 	text_copy(agent->self.name, sizeof(agent->self.name), agent->config.name);
-	struct strbuf b;
-	strbuf_init(&b, agent->lease_path, sizeof(agent->lease_path));
-	strbuf_addf(&b, "%s/lease", agent->config.run_dir);
 	agent->http = http_client_create(loop, "howdah/" HOWDAH_VERSION);
 	if (!apply_bootstrap_config(&agent->config, err) || !create_dcs(agent, err) || !create_postgres(agent, err))
 		goto fail;

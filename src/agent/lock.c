@@ -3,9 +3,7 @@
 
 #include "base/log.h"
 #include "base/mutant.h"
-#include "base/strbuf.h"
 #include "core/gates.h"
-#include "io/file.h"
 
 #include <string.h>
 
@@ -17,19 +15,6 @@ void agent_on_lock_send(void *arg, const struct lease_send *send)
 		agent->self.hold.start = send->start;
 		agent->self.hold.ttl_ms = send->ttl_ms;
 	}
-}
-
-static void save_token(struct agent *agent)
-{
-	struct err err;
-	char token[96], text[256];
-	struct strbuf b;
-	const struct member *own = agent_own_member(agent);
-	lease_token_to_text(&agent->self.hold.token, token, sizeof(token));
-	strbuf_init(&b, text, sizeof(text));
-	strbuf_addf(&b, "%s\n%s\n", own != NULL ? own->pod_uid : "", token);
-	if (!file_write(agent->lease_path, text, b.len, 0600, &err))
-		log_warning("the lease's token is not kept for a restart: %s", err.text);
 }
 
 /* The record in the view came from a send of ours: it counts from before that send (safety.md rule 3). */
@@ -47,36 +32,16 @@ void agent_credit(struct agent *agent, struct instant now)
 	self->won_at = now;
 	self->confirmed = false;
 	self->crash_restart_failed = false;
-	save_token(agent);
 	log_info("the lock is ours, for %lld s", (long long)self->sight.record.ttl_s);
 }
 
-static bool is_in_the_lock(const struct agent *agent, const struct lease_token *token)
+/* The supervisor keeps the token with T. Once T has passed it proves nothing: others may have led since, and their record may be gone. */
+static bool is_kept(const struct agent *agent, struct lease_token *token)
 {
-	return strcmp(token->leader, agent->self.name) == 0 && agent->self.sight.held &&
-	       lease_token_matches(token, &agent->self.sight.record);
-}
-
-static bool kept_by_supervisor(const struct agent *agent, struct lease_token *token)
-{
-	return lease_token_from_text(token, postgres_instance(agent->pg)->token) && is_in_the_lock(agent, token);
-}
-
-static bool kept_in_file(const struct agent *agent, struct lease_token *token)
-{
-	struct err err;
-	char text[256];
-	size_t len;
-	const struct member *own = agent_own_member(agent);
-
-	if (own == NULL || !file_read(agent->lease_path, text, sizeof(text), &len, &err))
-		return false;
-	char *line = strchr(text, '\n');
-	if (line == NULL)
-		return false;
-	*line++ = '\0';
-	line[strcspn(line, "\n")] = '\0';
-	return strcmp(text, own->pod_uid) == 0 && lease_token_from_text(token, line) && is_in_the_lock(agent, token);
+	const struct instance *i = postgres_instance(agent->pg);
+	bool ahead = instant_is_set(i->deadline) && left_least_ms(i->deadline, loop_now(agent->loop)) > 0;
+	return ahead && lease_token_from_text(token, i->token) && strcmp(token->leader, agent->self.name) == 0 &&
+	       agent->self.sight.held && lease_token_matches(token, &agent->self.sight.record);
 }
 
 /* Once, when both the store and the supervisor have been heard: a lease of an earlier agent of this pod goes on if the record still carries its token. */
@@ -86,11 +51,8 @@ void agent_resume_lease(struct agent *agent)
 	struct lease_token token;
 	if (self->settled || !postgres_instance(agent->pg)->attached)
 		return;
-	bool kept = kept_by_supervisor(agent, &token);
-	if (!kept && agent_own_member(agent) == NULL)
-		return; /* the file's token is worth something with our pod's uid only */
 	self->settled = true;
-	if (self->hold.token.leader[0] != '\0' || (!kept && !kept_in_file(agent, &token)))
+	if (self->hold.token.leader[0] != '\0' || !is_kept(agent, &token))
 		return;
 	self->hold = (struct lease_hold){ .token = token, .ttl_ms = self->sight.record.ttl_s * 1000 };
 	self->won_at = loop_now(agent->loop);
@@ -191,15 +153,13 @@ void agent_set_deadline(struct agent *agent)
 
 void agent_forget_lease(struct agent *agent)
 {
-	struct err err;
 	struct self *self = &agent->self;
 	log_warning("the lock is not ours any more");
 	self->hold = (struct lease_hold){ .ttl_ms = 0 };
 	self->released = false;
 	self->sends = (struct lease_sends){ .next = 0 };
 	self->confirmed = false;
-	if (!file_remove(agent->lease_path, &err))
-		log_warning("the lease's token could not be removed: %s", err.text);
+
 	agent_wake(agent);
 }
 
@@ -218,7 +178,7 @@ static void refresh_done(void *arg, enum dcs_outcome outcome, const char *text)
 
 void agent_refresh(struct agent *agent)
 {
-		agent->self.refreshing = true;
+	agent->self.refreshing = true;
 	agent->self.read_at = loop_now(agent->loop);
 	agent->refreshed = agent->self.hold.token;
 	dcs_refresh(agent->dcs, agent->config.settings.retry_timeout_ms, refresh_done, agent);

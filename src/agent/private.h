@@ -31,7 +31,6 @@ struct agent {
 	struct config config;
 	char config_path[URL_SIZE];
 	char pod_uid[UID_SIZE];
-	char lease_path[URL_SIZE + 16];
 	struct http_client *http;
 	struct dcs *dcs;
 	struct postgres *pg;

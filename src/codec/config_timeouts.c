@@ -79,7 +79,8 @@ static void make_room(struct settings *settings, bool laboratory, const struct s
 	int64_t over = settings->loop_wait_ms + settings->retry_timeout_ms - room.most_ms;
 	if (over > 0 && settings->loop_wait_ms > LOOP_LEAST * S) {
 		int64_t most = whole(settings->loop_wait_ms - over);
-		lower_to(&settings->loop_wait_ms, most > LOOP_LEAST * S ? most : LOOP_LEAST * S, "loop_wait", room, sink);
+		lower_to(&settings->loop_wait_ms, most > LOOP_LEAST * S ? most : LOOP_LEAST * S, "loop_wait", room,
+			 sink);
 	}
 	over = settings->loop_wait_ms + settings->retry_timeout_ms - room.most_ms;
 	if (over > 0) {

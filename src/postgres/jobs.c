@@ -202,7 +202,8 @@ enum step_result job_send(struct postgres *pg, enum frame_type type, const void 
 			  const struct command *strings)
 {
 	pg->job.reply = WAIT_OPEN;
-	link_send_strings(pg, type, body, size, strings, on_reply);
+	struct link_frame frame = { .type = type, .body = body, .size = size, .strings = strings };
+	link_send_strings(pg, &frame, on_reply);
 	return STEP_WAIT;
 }
 

@@ -179,27 +179,25 @@ static void on_closed(void *arg, const char *why)
 	link_drop(arg, why);
 }
 
-static bool send_frame(struct postgres *pg, enum frame_type type, const void *body, size_t size,
-		       const struct command *strings)
+static bool send_frame(struct postgres *pg, const struct link_frame *frame)
 {
-	char frame[FRAME_MAX];
+	char bytes[FRAME_MAX];
 	struct link *link = &pg->link;
-	size_t more = strings == NULL ? 0 : strings->len;
-	struct frame_header header = { .version = PROTOCOL_VERSION, .type = (uint8_t)type, .id = link->next_id };
+	size_t size = frame->size, more = frame->strings == NULL ? 0 : frame->strings->len;
+	struct frame_header header = { .version = PROTOCOL_VERSION, .type = (uint8_t)frame->type, .id = link->next_id };
 	struct err err;
-	if (sizeof(header) + size + more > sizeof(frame))
+	if (sizeof(header) + size + more > sizeof(bytes))
 		return false;
 	header.length = (uint32_t)(size + more);
-	memcpy(frame, &header, sizeof(header));
+	memcpy(bytes, &header, sizeof(header));
 	if (size > 0)
-		memcpy(frame + sizeof(header), body, size);
+		memcpy(bytes + sizeof(header), frame->body, size);
 	if (more > 0)
-		memcpy(frame + sizeof(header) + size, strings->strings, more);
-	return seqpacket_send(link->socket, frame, sizeof(header) + size + more, &err);
+		memcpy(bytes + sizeof(header) + size, frame->strings->strings, more);
+	return seqpacket_send(link->socket, bytes, sizeof(header) + size + more, &err);
 }
 
-void link_send_strings(struct postgres *pg, enum frame_type type, const void *body, size_t size,
-		       const struct command *strings, link_reply *fn)
+void link_send_strings(struct postgres *pg, const struct link_frame *frame, link_reply *fn)
 {
 	struct link *link = &pg->link;
 	link->next_id++;
@@ -212,14 +210,15 @@ void link_send_strings(struct postgres *pg, enum frame_type type, const void *bo
 	link->pending[at].id = link->next_id;
 	link->pending[at].fn = fn;
 	link->pending[at].sent = link->socket != NULL && pg->instance.attached;
-	if (link->pending[at].sent && !send_frame(pg, type, body, size, strings))
+	if (link->pending[at].sent && !send_frame(pg, frame))
 		link_drop(pg, "a frame could not be sent");
 	postgres_turn_soon(pg);
 }
 
 void link_send(struct postgres *pg, enum frame_type type, const void *body, size_t size, link_reply *fn)
 {
-	link_send_strings(pg, type, body, size, NULL, fn);
+	struct link_frame frame = { .type = type, .body = body, .size = size };
+	link_send_strings(pg, &frame, fn);
 }
 
 /* Outside pods we start it ourselves; in a pod it is process 1 of another container. */
@@ -258,7 +257,7 @@ static void say_hello(struct postgres *pg)
 	};
 	text_copy(hello.data_dir, sizeof(hello.data_dir), pg->config->data_dir);
 	pg->link.next_id++;
-	if (!send_frame(pg, FRAME_HELLO, &hello, sizeof(hello), NULL))
+	if (!send_frame(pg, &(struct link_frame){ .type = FRAME_HELLO, .body = &hello, .size = sizeof(hello) }))
 		link_drop(pg, "HELLO could not be sent");
 }
 
@@ -306,7 +305,7 @@ static void on_timer(void *arg)
 	}
 	int64_t period = ask_period_ms(pg), silent = elapsed_most_ms(pg->instance.heard, loop_now(pg->loop));
 	link->next_id++;
-	if (silent >= period && !send_frame(pg, FRAME_ASK, NULL, 0, NULL)) {
+	if (silent >= period && !send_frame(pg, &(struct link_frame){ .type = FRAME_ASK })) {
 		link_drop(pg, "ASK could not be sent");
 		return;
 	}

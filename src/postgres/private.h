@@ -46,8 +46,13 @@ void link_init(struct postgres *pg);
 void link_finish(struct postgres *pg);
 /* A reply comes exactly once, never before this returns; without a connection it is LINK_LOST, by the next turn. */
 void link_send(struct postgres *pg, enum frame_type type, const void *body, size_t size, link_reply *fn);
-void link_send_strings(struct postgres *pg, enum frame_type type, const void *body, size_t size,
-		       const struct command *strings, link_reply *fn);
+struct link_frame {
+	enum frame_type type;
+	const void *body;
+	size_t size;
+	const struct command *strings; /* follow the body; NULL: none */
+};
+void link_send_strings(struct postgres *pg, const struct link_frame *frame, link_reply *fn);
 const char *link_reply_text(int code);
 void link_turn(struct postgres *pg); /* tells the questions of a closed connection that they are lost */
 

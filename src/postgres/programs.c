@@ -44,7 +44,8 @@ void programs_find(struct postgres *pg)
 		command_arg(&strings, pg->config->bin_dir);
 	pg->programs.found = WAIT_OPEN;
 	pg->programs.count = 0;
-	link_send_strings(pg, FRAME_FIND, &find, sizeof(find), &strings, on_reply);
+	struct link_frame frame = { .type = FRAME_FIND, .body = &find, .size = sizeof(find), .strings = &strings };
+	link_send_strings(pg, &frame, on_reply);
 }
 
 void programs_take(struct postgres *pg, const char *strings, size_t len, int count)

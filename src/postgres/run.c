@@ -42,7 +42,8 @@ bool run_start(struct postgres *pg, const struct command *command, bool exclusiv
 	run->tail[0] = '\0';
 	frame.limit_ms = (uint32_t)limit_ms;
 	log_debug("run: %s", command_get(command, 0));
-	link_send_strings(pg, FRAME_RUN, &frame, sizeof(frame), command, on_reply);
+	struct link_frame sent = { .type = FRAME_RUN, .body = &frame, .size = sizeof(frame), .strings = command };
+	link_send_strings(pg, &sent, on_reply);
 	return true;
 }
 

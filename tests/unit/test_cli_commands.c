@@ -1,103 +1,5 @@
 /* The command line, and what the commands show of hand-made clusters; patronictl's formats compared as texts. */
-#include "cli/render.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-static struct snapshot *snapshot;
-static char memory[64 * 1024];
-static struct strbuf text;
-
-static char *copied(const char *from)
-{
-	char *copy = strdup(from);
-	assert_non_null(copy);
-	return copy;
-}
-
-static struct json *json_of(const char *from)
-{
-	struct err err;
-	struct json *root = json_parse(from, strlen(from), &err);
-	assert_non_null(root);
-	return root;
-}
-
-static int setup(void **state)
-{
-	(void)state;
-	snapshot = snapshot_create();
-	snapshot->config_text = copied("");
-	snapshot->history_text = copied("[]");
-	snapshot->now.us = 1795385556000000; /* 2026-11-22T22:12:36 */
-	text_copy(snapshot->scope, sizeof(snapshot->scope), "batman");
-	strbuf_init(&text, memory, sizeof(memory));
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	snapshot_destroy(snapshot);
-	return 0;
-}
-
-static void replace_text(char **to, const char *with)
-{
-	free(*to);
-	*to = copied(with);
-}
-
-static struct member *add_member(const char *name, enum member_role role, int port, const char *status)
-{
-	int at = snapshot->cluster.member_count++;
-	struct member *member = &snapshot->cluster.members[at];
-	*member = (struct member){ .has_status = true,
-				   .ready = true,
-				   .is_howdah = true,
-				   .state = STATE_RUNNING,
-				   .role = role,
-				   .conn_port = port,
-				   .timeline = 1,
-				   .failover_priority = 1 };
-	text_copy(member->name, sizeof(member->name), name);
-	text_copy(member->conn_host, sizeof(member->conn_host), "127.0.0.1");
-	text_copy(member->api_url, sizeof(member->api_url), "http://127.0.0.1:8008/patroni");
-	text_copy(member->member_version, sizeof(member->member_version), "4.1.4");
-	if (role == ROLE_REPLICA) {
-		text_copy(member->replication_state, sizeof(member->replication_state), "streaming");
-		member->xlog_lsn = member->receive_lsn = member->replay_lsn = 0x5000060;
-	}
-	snapshot->status_texts[at] = copied(status);
-	return member;
-}
-
-static void lead(const char *name)
-{
-	struct cluster *cluster = &snapshot->cluster;
-	cluster->optime_lsn = 0x5000060;
-	cluster->initialize = INITIALIZE_DONE;
-	text_copy(cluster->system_identifier, sizeof(cluster->system_identifier), "7711120697051324462");
-	cluster->leader =
-		(struct lease_object){ .present = true,
-				       .readable = true,
-				       .record = { .ttl_s = 15, .acquire_time = "2026-11-22T19:00:36+00:00" } };
-	text_copy(cluster->leader.record.leader, sizeof(cluster->leader.record.leader), name);
-}
-
-static const char tags[] = "{\"tags\":{\"clonefrom\":true,\"mytag\":\"x\"}}";
-
-static void batman(void)
-{
-	lead("postgres-0");
-	add_member("postgres-0", ROLE_PRIMARY, 5440, tags);
-	add_member("postgres-1", ROLE_REPLICA, 5441, tags);
-}
+#include "unit/support_cli.h"
 
 /* ---- the command line ---- */
 
@@ -211,6 +113,23 @@ static void the_reference_has_every_command(void **state)
 		snprintf(heading, sizeof(heading), "### howdahctl %s ", cli_commands[i].name);
 		assert_non_null(strstr(memory, heading));
 	}
+}
+
+/* Tests run in the root of the tree. */
+static void the_reference_page_is_up_to_date(void **state)
+{
+	static char page[64 * 1024], reference[64 * 1024];
+	struct strbuf b;
+	(void)state;
+	FILE *file = fopen("docs/howdahctl.md", "r");
+	if (file == NULL)
+		skip();
+	page[fread(page, 1, sizeof(page) - 1, file)] = '\0';
+	fclose(file);
+	strbuf_init(&b, reference, sizeof(reference));
+	cli_print_reference(&b);
+	if (strstr(page, reference) == NULL)
+		fail_msg("%s does not hold what the tables print", "docs/howdahctl.md");
 }
 
 /* ---- patronictl's list ---- */
@@ -571,208 +490,6 @@ static void old_servers_have_three_numbers(void **state)
 	assert_string_equal(version, "18.1");
 }
 
-/* ---- our own view ---- */
-
-static void shop(void)
-{
-	text_copy(snapshot->scope, sizeof(snapshot->scope), "shop");
-	lead("shop-1");
-	add_member("shop-0", ROLE_REPLICA, 5432, "");
-	add_member("shop-1", ROLE_PRIMARY, 5432, "");
-	struct member *member = add_member("shop-2", ROLE_REPLICA, 5432, "");
-	member->state = STATE_CREATING_REPLICA;
-	member->timeline = 0;
-	member->ready = false;
-	member->replication_state[0] = '\0';
-	member->xlog_lsn = member->receive_lsn = member->replay_lsn = 0;
-	snapshot->cluster.members[0].timeline = snapshot->cluster.members[1].timeline = 7;
-	snapshot->answers[0] =
-		json_of("{\"state\":\"running\",\"role\":\"replica\",\"server_version\":150018,\"timeline\":7,\"xlog\":"
-			"{\"received_location\":"
-			"83886176,\"replayed_location\":83886176},\"replication_state\":\"streaming\",\"patroni\":{}}");
-	snapshot->answers[1] = json_of("{\"state\":\"running\",\"role\":\"primary\",\"server_version\":150018,"
-				       "\"timeline\":7,\"xlog\":{\"location\":83886176},"
-				       "\"patroni\":{},\"howdah\":{\"lease_left_ms\":11900}}");
-	snapshot->answers[2] =
-		json_of("{\"state\":\"creating "
-			"replica\",\"role\":\"replica\",\"patroni\":{},\"howdah\":{\"clone\":{\"seconds\":750,"
-			"\"done_bytes\":92449800192,\"total_bytes\":225485783040}}}");
-	struct history *history = &snapshot->cluster.history;
-	history->count = 2;
-	text_copy(history->entries[0].leader, sizeof(history->entries[0].leader), "shop-2");
-	text_copy(history->entries[1].leader, sizeof(history->entries[1].leader), "shop-1");
-	text_copy(history->entries[1].when, sizeof(history->entries[1].when), "2026-11-20T04:12:07.479980+00:00");
-}
-
-static void the_overview_says_what_is_and_since_when(void **state)
-{
-	(void)state;
-	shop();
-	render_overview(snapshot, 160, false, &text);
-	assert_string_equal(
-		memory,
-		"cluster shop (7711…462)   configmaps, ttl 15   PostgreSQL 15.18   timeline 7   leader shop-1 for 3 h "
-		"12 min\n"
-		"\n"
-		"  member  role     state      tl  lag  lease      pod        notes\n"
-		"  shop-0  replica  streaming   7  0 B             Ready\n"
-		"* shop-1  primary  running     7       11 s left  Ready\n"
-		"  shop-2  replica  cloning     -                  Not ready  base backup 41 % of 210 GB, 118 MB/s, 17 "
-		"min left\n"
-		"\n"
-		"1 of 2 replicas can take over. Last change of the leader 2026-11-20 04:12 UTC (shop-2 -> shop-1).\n");
-}
-
-static void the_overview_fits_80_columns(void **state)
-{
-	(void)state;
-	shop();
-	render_overview(snapshot, 80, false, &text);
-	assert_string_equal(memory,
-			    "cluster shop (7711…462)   configmaps, ttl 15   PostgreSQL 15.18   timeline 7\n"
-			    "  leader shop-1 for 3 h 12 min\n"
-			    "\n"
-			    "  member  role     state      tl  lag  lease      pod        notes\n"
-			    "  shop-0  replica  streaming   7  0 B             Ready\n"
-			    "* shop-1  primary  running     7       11 s left  Ready\n"
-			    "  shop-2  replica  cloning     -                  Not ready  base backup 41 % of\n"
-			    "                                                             210 GB, 118 MB/s, 17\n"
-			    "                                                             min left\n"
-			    "\n"
-			    "1 of 2 replicas can take over. Last change of the leader 2026-11-20 04:12 UTC\n"
-			    "(shop-2 -> shop-1).\n");
-}
-
-static void a_member_that_does_not_answer_is_not_believed(void **state)
-{
-	(void)state;
-	shop();
-	json_free(snapshot->answers[0]);
-	snapshot->answers[0] = NULL;
-	render_overview(snapshot, 120, false, &text);
-	assert_non_null(
-		strstr(memory, "  shop-0  replica  no answer   7  0 B             Ready      last said running\n"));
-	assert_non_null(strstr(memory, "\n0 of 2 replicas can take over."));
-}
-
-static void where_nobody_answers_the_store_is_believed(void **state)
-{
-	(void)state;
-	batman();
-	render_overview(snapshot, 120, false, &text);
-	assert_non_null(strstr(memory, "  postgres-1  replica  streaming   1  0 B  Ready\n"));
-	assert_non_null(strstr(
-		memory,
-		"1 of 1 replicas can take over. No member could be asked from here: states are as last stored.\n"));
-}
-
-static void who_cannot_take_over_says_why(void **state)
-{
-	(void)state;
-	shop();
-	snapshot->cluster.members[0].nofailover = true;
-	snapshot->cluster.members[0].pending_restart = true;
-	snapshot->cluster.members[0].is_howdah = false;
-	text_copy(snapshot->cluster.members[0].replicatefrom, NAME_SIZE, "shop-2");
-	json_free(snapshot->answers[0]);
-	snapshot->answers[0] =
-		json_of("{\"state\":\"running\",\"role\":\"replica\",\"pending_restart\":true,\"xlog\":{\"received_"
-			"location\":67108864,"
-			"\"replayed_location\":33554432},\"patroni\":{},\"howdah\":{\"failure\":\"no space\"}}");
-	replace_text(&snapshot->config_text, "{\"pause\":true}");
-	render_overview(snapshot, 200, false, &text);
-	assert_non_null(strstr(memory, "  16 MB "));
-	assert_non_null(strstr(
-		memory,
-		"failed: no space, 32 MB to replay, restart pending, never leads, from shop-2, Patroni 4.1.4\n"));
-	assert_non_null(strstr(memory, "\n0 of 2 replicas can take over."));
-	assert_non_null(strstr(memory, " Paused: nobody takes over by itself.\n"));
-}
-
-static void a_primary_without_the_lock_is_pointed_out(void **state)
-{
-	(void)state;
-	shop();
-	json_free(snapshot->answers[0]);
-	snapshot->answers[0] =
-		json_of("{\"state\":\"running\",\"role\":\"primary\",\"xlog\":{\"location\":83886176},\"patroni\":{}}");
-	render_overview(snapshot, 120, false, &text);
-	assert_non_null(strstr(
-		memory, "  shop-0  primary  running   7  0 B             Ready      a primary without the lock\n"));
-}
-
-static void an_empty_cluster_is_told_in_words(void **state)
-{
-	(void)state;
-	render_overview(snapshot, 80, true, &text);
-	assert_string_equal(memory, "cluster batman (not initialised)   configmaps, ttl 30   no leader\n\nNo pod "
-				    "carries the labels of this cluster.\n");
-}
-
-static void colour_is_never_the_only_sign(void **state)
-{
-	static char plain[16 * 1024];
-	struct strbuf b;
-	(void)state;
-	shop();
-	render_overview(snapshot, 100, true, &text);
-	assert_non_null(strstr(memory, "\033[32mstreaming\033[0m"));
-	strbuf_init(&b, plain, sizeof(plain));
-	for (const char *c = memory; *c != '\0'; c++)
-		if (*c == '\033')
-			c += strcspn(c, "m");
-		else
-			strbuf_add_char(&b, *c);
-	strbuf_init(&text, memory, sizeof(memory));
-	render_overview(snapshot, 100, false, &text);
-	assert_string_equal(plain, memory);
-}
-
-static void numbers_are_words(void **state)
-{
-	static const struct {
-		int64_t bytes;
-		const char *words;
-	} sizes[] = {
-		{ 0, "0 B" },          { 1023, "1023 B" },       { 1024, "1 kB" },         { 1258291, "1.2 MB" },
-		{ 50331648, "48 MB" }, { 1073741823, "1.0 GB" }, { 10737418240, "10 GB" }, { 225485783040, "210 GB" }
-	};
-	static const struct {
-		int64_t seconds;
-		const char *words;
-	} times[] = { { -3, "0 s" },      { 12, "12 s" },          { 60, "1 min" },
-		      { 3599, "59 min" }, { 11520, "3 h 12 min" }, { 435600, "5 d 1 h" } };
-	char words[32];
-	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
-		words_bytes(sizes[i].bytes, words, sizeof(words));
-		assert_string_equal(words, sizes[i].words);
-	}
-	for (size_t i = 0; i < ARRAY_SIZE(times); i++) {
-		words_duration(times[i].seconds, words, sizeof(words));
-		assert_string_equal(words, times[i].words);
-	}
-}
-
-/* Tests run in the root of the tree. */
-static void the_reference_page_is_up_to_date(void **state)
-{
-	static char page[64 * 1024], reference[64 * 1024];
-	struct strbuf b;
-	(void)state;
-	FILE *file = fopen("docs/howdahctl.md", "r");
-	if (file == NULL)
-		skip();
-	page[fread(page, 1, sizeof(page) - 1, file)] = '\0';
-	fclose(file);
-	strbuf_init(&b, reference, sizeof(reference));
-	cli_print_reference(&b);
-	if (strstr(page, reference) == NULL)
-		fail_msg("%s does not hold what the tables print", "docs/howdahctl.md");
-}
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -804,15 +521,6 @@ int main(void)
 		TEST(the_configuration_is_sorted_yaml),
 		TEST(versions_name_agent_and_server),
 		TEST(old_servers_have_three_numbers),
-		TEST(the_overview_says_what_is_and_since_when),
-		TEST(the_overview_fits_80_columns),
-		TEST(a_member_that_does_not_answer_is_not_believed),
-		TEST(where_nobody_answers_the_store_is_believed),
-		TEST(who_cannot_take_over_says_why),
-		TEST(a_primary_without_the_lock_is_pointed_out),
-		TEST(an_empty_cluster_is_told_in_words),
-		TEST(colour_is_never_the_only_sign),
-		TEST(numbers_are_words),
 		TEST(the_reference_page_is_up_to_date),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
