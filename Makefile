@@ -56,7 +56,7 @@ $(BUILD)/tests/%: tests/%.c $(BUILD)/libhowdah.a
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS_ALL) -iquote tests $(PKG_CFLAGS) -MMD -MP $(LDFLAGS_ALL) -o $@ $< $(BUILD)/libhowdah.a $(LIBS) -lcmocka
 
--include tests/sim/sim.mk
+include tests/sim/sim.mk
 
 # ---- tests, in the order in which CI runs them ----
 
@@ -75,7 +75,7 @@ SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-om
 sanitize: ## clang build, unit tests, rules and simulation under ASan and UBSan
 	$(MAKE) BUILD=$(BUILD)/clang CC=clang all
 	$(MAKE) BUILD=$(BUILD)/sanitize CC=clang OPT="-O1 -g" HARDEN= EXTRA="$(SANITIZE)" unit rules
-	$(MAKE) BUILD=$(BUILD)/sanitize CC=clang OPT="-O1 -g" HARDEN= EXTRA="$(SANITIZE)" SIM_SEEDS=$(SIM_SEEDS_SANITIZED) sim
+	$(MAKE) BUILD=$(BUILD)/sanitize CC=clang OPT="-O1 -g" HARDEN= EXTRA="$(SANITIZE)" SIM_SEEDS=10 sim
 
 # the parsers at the door, each with its corpus
 fuzz: ## FUZZ_S seconds of libFuzzer for every parser
@@ -105,14 +105,25 @@ test: install-tools ## everything CI runs
 test-steps:
 	@$(PYTHON) tests/tools/run.py \
 		"build=$(MAKE) -s -j$(JOBS) all" \
+		"lint=$(MAKE) -s lint" \
 		"unit=$(MAKE) -s -j$(JOBS) $(UNIT) && $(MAKE) -s unit" \
 		"rules=$(MAKE) -s rules" \
+		"simulation=$(MAKE) -s -j$(JOBS) sim" \
+		"mutants=$(MAKE) -s -j$(JOBS) mutants" \
+		"sanitizers=$(MAKE) -s -j$(JOBS) sanitize" \
+		"fuzz=$(MAKE) -s -j$(JOBS) fuzz" \
 		"bed=$(MAKE) -s kube" \
 		"system=$(MAKE) -s system" \
 		"stories=$(MAKE) -s stories"
 
 demo: install-tools all ## three members, a killed leader, a frozen agent, in two minutes
 	@BUILD=$(BUILD) $(PYTHON) tests/demo/demo.py
+
+bench: all ## what clients wait for and what idle members cost (BENCH="--quick --only failover ...")
+	@BUILD=$(BUILD) $(PYTHON) tests/bench/bench.py $(BENCH)
+
+soak: $(BUILD)/sim ## a long campaign of the simulator
+	$(BUILD)/sim --seeds 3000 --hours 1
 
 install: all ## DESTDIR= PREFIX=
 	install -d $(DESTDIR)$(PREFIX)/bin
@@ -126,5 +137,5 @@ clean: ## remove the build
 	rm -rf $(BUILD)
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
-.PHONY: all unit rules lint sanitize fuzz kube system stories test test-steps install-tools install demo help clean
+.PHONY: all unit rules lint sanitize fuzz kube system stories test test-steps install-tools install demo bench soak help clean
 .SECONDARY:

@@ -42,6 +42,7 @@ enum action {
 	ACT_TAKE_LABELS_OFF, /* the leader's label on other pods */
 	ACT_WRITE_HISTORY,
 	ACT_SYNC_SLOTS,
+	ACT_MARK_TIMELINE, /* note on the volume with which lease the timeline began that is streamed */
 	ACT_CHECKPOINT,
 	ACT_COUNT
 };

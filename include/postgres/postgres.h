@@ -52,6 +52,8 @@ void postgres_start_primary(
 	const struct lease_token *token); /* writes the armed marker first; local_only while bootstrapping */
 /* To exactly that timeline: the numbers between ours and it are made unusable, then the armed marker, then the supervisor's PROMOTE. */
 void postgres_promote(struct postgres *pg, const struct lease_token *token, uint32_t timeline);
+/* The marker of a standby: the timeline it streams, and the lease with which that began. Blocks for one small file. */
+void postgres_mark_timeline(struct postgres *pg, uint32_t timeline, const struct lease_token *token);
 void postgres_stop(struct postgres *pg,
 		   bool immediate); /* fast or immediate; escalates by settings.primary_stop_timeout if set */
 void postgres_follow(struct postgres *pg,

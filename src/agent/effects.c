@@ -170,6 +170,14 @@ static void initialize_finish(struct agent *agent)
 			      agent);
 }
 
+static void mark_timeline(struct agent *agent)
+{
+	struct lease_token token;
+	const struct cluster *cluster = dcs_view(agent->dcs);
+	if (lease_token_from_text(&token, cluster->leader_beginning))
+		postgres_mark_timeline(agent->pg, cluster->leader_timeline, &token);
+}
+
 static void checkpoint(struct agent *agent)
 {
 	agent->self.checkpointed = postgres_instance(agent->pg)->timeline;
@@ -207,6 +215,7 @@ static void (*const effectors[])(struct agent *) = {
 	[ACT_TAKE_LABELS_OFF] = agent_take_labels_off,
 	[ACT_WRITE_HISTORY] = agent_write_history,
 	[ACT_SYNC_SLOTS] = agent_sync_slots,
+	[ACT_MARK_TIMELINE] = mark_timeline,
 	[ACT_CHECKPOINT] = checkpoint,
 };
 static_assert(ARRAY_SIZE(effectors) == ACT_COUNT, "every action has an effector");

@@ -41,6 +41,7 @@ static const struct {
 	{ ACT_WRITE_HISTORY, "wrote the timeline history" },
 	{ ACT_TAKE_LABELS_OFF, "took the leader's label off other pods" },
 	{ ACT_CHECKPOINT, "began a checkpoint" },
+	{ ACT_MARK_TIMELINE, "noted where the leader's timeline began" },
 	{ ACT_SYNC_SLOTS, "brought the members' slots up to date" },
 	{ ACT_RENEW, "renewed the lock" },
 	{ ACT_SET_DEADLINE, "set its deadline" },

@@ -249,7 +249,7 @@ static const struct field self_fields[] = {
 	F(self, last_up),
 	F(self, created),
 	F(self, confirmed),
-		F(self, refreshing),
+	F(self, refreshing),
 	F(self, read_at),
 	F(self, store_writing),
 	F(self, publishing),

@@ -59,6 +59,20 @@ static void leader_duties(const struct situation *s, struct plan *plan)
 		plan_add(plan, ACT_CHECKPOINT);
 }
 
+/* A number may be taken twice when the store forgets: whose it is that we stream must be known afterwards, too (safety.md S4). */
+static bool must_mark_timeline(const struct situation *s)
+{
+	const struct instance *i = s->instance;
+	const struct cluster *c = s->cluster;
+	char token[96];
+	bool follows = serves_as_standby(s) && i->streaming && leader_to_follow(s) != NULL &&
+		       strcmp(i->upstream, s->self->sight.record.leader) == 0;
+	if (!follows || c->leader_timeline == 0 || c->leader_timeline != i->timeline || c->leader_beginning[0] == '\0')
+		return false;
+	lease_token_to_text(&i->armed_token, token, sizeof(token));
+	return i->armed_timeline != i->timeline || strcmp(token, c->leader_beginning) != 0;
+}
+
 void duties_add(const struct situation *s, struct plan *plan)
 {
 	if (deadline_differs(s))
@@ -68,6 +82,8 @@ void duties_add(const struct situation *s, struct plan *plan)
 	if (s->instance->bootstrap_attempt && s->cluster->initialize == INITIALIZE_DONE && has_data(s) &&
 	    !is_foreign(s))
 		plan_add(plan, ACT_BOOTSTRAP_DONE);
+	if (must_mark_timeline(s) && rejoin_decide(s) == REJOIN_FOLLOW)
+		plan_add(plan, ACT_MARK_TIMELINE);
 	if (leads_now(s) && view_is_fresh(s))
 		leader_duties(s, plan);
 	else if (serves_as_standby(s) && s->self->slots_due)

@@ -67,6 +67,7 @@ void lease_look(struct lease_sight *sight, const struct lease_object *object, in
 		struct instant now)
 {
 	bool freed = is_release(sight, object);
+	uint64_t version_before = sight->version;
 	if (mutant(12) && !object->present)
 		freed = true;
 	else if (!object->present)
@@ -86,7 +87,7 @@ void lease_look(struct lease_sight *sight, const struct lease_object *object, in
 		record.ttl_s = default_ttl_s;
 	if (mutant(8))
 		record.ttl_s = default_ttl_s;
-	if (sight->held && same_record(&sight->record, &record) && !(mutant(30) && object->version != sight->version))
+	if (sight->held && same_record(&sight->record, &record) && !(mutant(30) && object->version != version_before))
 		return;
 	/* a holder that goes on renewing makes what the store says its own again */
 	bool renewed = sight->held && strcmp(sight->record.acquire_time, record.acquire_time) == 0;

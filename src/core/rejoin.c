@@ -19,7 +19,7 @@ static bool is_beyond(const struct situation *s, uint32_t leader_tl, uint32_t mi
 	return end_is_known && my_lsn(s) > left;
 }
 
-/* A directory that was armed on a timeline: did that timeline begin with us in the leader's history too? */
+/* A directory that is marked with how a timeline began, as its primary or by streaming it: did it begin so in the leader's history too? */
 static enum rejoin compare_beginnings(const struct situation *s, uint32_t leader_tl)
 {
 	char mine[96];
@@ -36,7 +36,8 @@ static enum rejoin compare_beginnings(const struct situation *s, uint32_t leader
 	for (int i = 0; i < s->cluster->history.count; i++) {
 		const struct history_entry *e = &s->cluster->history.entries[i];
 		if (e->timeline + 1 == s->instance->armed_timeline && e->leader[0] != '\0')
-			return strcmp(e->leader, s->self->name) == 0 ? REJOIN_FOLLOW : REJOIN_DIVERGED;
+			return strcmp(e->leader, s->instance->armed_token.leader) == 0 ? REJOIN_FOLLOW
+										       : REJOIN_DIVERGED;
 	}
 	return REJOIN_FOLLOW; /* forgotten by the store: positions decide, PostgreSQL's own check with them */
 }

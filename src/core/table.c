@@ -31,6 +31,7 @@ static const char *const names[] = {
 	[ACT_TAKE_LABELS_OFF] = "take the leader's label off other pods",
 	[ACT_WRITE_HISTORY] = "write the timeline history",
 	[ACT_SYNC_SLOTS] = "make member slots",
+	[ACT_MARK_TIMELINE] = "note where the timeline began",
 	[ACT_CHECKPOINT] = "checkpoint after promotion",
 };
 static_assert(ARRAY_SIZE(names) == ACT_COUNT, "every action has a name");

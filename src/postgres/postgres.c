@@ -238,6 +238,13 @@ void postgres_promote(struct postgres *pg, const struct lease_token *token, uint
 	job_begin(pg, PG_JOB_PROMOTE, &(struct job){ .token = *token, .timeline = timeline });
 }
 
+void postgres_mark_timeline(struct postgres *pg, uint32_t timeline, const struct lease_token *token)
+{
+	struct err err;
+	if (pg->instance.volume_locked && !armed_write(pg, timeline, token, &err))
+		log_warning("postgres: %s", err.text);
+}
+
 void postgres_stop(struct postgres *pg, bool immediate)
 {
 	job_begin(pg, PG_JOB_STOP, &(struct job){ .immediate = immediate });

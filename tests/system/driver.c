@@ -161,7 +161,7 @@ static void act(struct driver *d, char *const words[])
 	else if (text_equal(verb, "primary"))
 		postgres_start_primary(d->pg, &d->token);
 	else if (text_equal(verb, "promote"))
-				postgres_promote(d->pg, &d->token, postgres_instance(d->pg)->newest_timeline + 1);
+		postgres_promote(d->pg, &d->token, postgres_instance(d->pg)->newest_timeline + 1);
 	else if (text_equal(verb, "stop"))
 		postgres_stop(d->pg, words[1] != NULL);
 	else if (text_equal(verb, "post_bootstrap"))

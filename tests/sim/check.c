@@ -1,0 +1,428 @@
+/* The invariants of safety.md 4 as far as they apply, looked at after every event. */
+#include "sim.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* J + K of safety.md 3: from the clock's "T" until nothing runs user code any more. */
+enum { FENCE_TAKES_US = 900000, THAW_TAKES_US = 700000, ROUTE_LATE_US = 2000000, REQUESTS_EXTRA = 60 };
+
+struct record {
+	char leader[NAME_SIZE], acquire_time[TIME_SIZE];
+	bool present;
+};
+
+struct checker {
+	const char *invariant; /* NULL: all is well */
+	char text[512];
+	struct server *writers[SIM_PODS_MAX];
+	int writer_count;
+	struct record record; /* of the leader object */
+	struct pod *holder;   /* whose write is in it; NULL: unknown */
+	int64_t led_since;    /* somebody leads; 0: nobody */
+	const struct pod *leader;
+	int64_t faults_over_at, minute_at;
+	long minute_writes, minute_requests;
+	const struct pod *quiet_leader; /* who led when nothing was broken any more */
+	int64_t wrong_route_since;
+};
+
+/* What each agent decided last: rule ids, table by table, and its server's place in the history. */
+static void trace_plans(void)
+{
+	for (int i = 0; i < world->pod_count; i++) {
+		char text[400];
+		struct strbuf b;
+		const struct pod *pod = world->pods[i];
+		const struct volume *v = pod->volume;
+		strbuf_init(&b, text, sizeof(text));
+		for (int t = 0; pod->agents && t < TABLE_COUNT; t++) {
+			int row = agent_plan(pod->agents->agent)->verdicts[t].rule;
+			if (row >= 0)
+				strbuf_addf(&b, " %s: %s,", tables[t]->name, tables[t]->rules[row].id);
+		}
+		const struct server *s = pod->supervisor ? supervisor_server(pod->supervisor) : NULL;
+		strbuf_addf(&b, " server %d, data %d, timeline %u (stretch %d) at %" PRIu64, s ? (int)s->phase : -1,
+			    v->data, v->at.branch >= 0 ? wal_branch(v->at.branch)->timeline : 0, v->at.branch,
+			    v->at.lsn);
+		sim_trace("%s %s%s:%s", pod->name, pod->uid + 32, pod->agents ? "" : " without an agent", text);
+	}
+}
+
+/* Lists of words; I1 is no part of I12. */
+static bool has_word(const char *list, const char *word)
+{
+	size_t len = strlen(word);
+	for (const char *at = strstr(list, word); at; at = strstr(at + 1, word))
+		if ((at == list || strchr(" ,", at[-1])) && (at[len] == '\0' || strchr(" ,", at[len])))
+			return true;
+	return false;
+}
+
+static bool is_looked_at(const char *invariant)
+{
+	const struct sim_options *o = &world->options;
+	return !has_word(o->ignored, invariant) && (o->only[0] == '\0' || has_word(o->only, invariant));
+}
+
+void violation(const char *invariant, const char *format, ...)
+{
+	struct checker *c = world->checker;
+	va_list args;
+	if (c->invariant || !is_looked_at(invariant))
+		return;
+	c->invariant = invariant;
+	va_start(args, format);
+	vsnprintf(c->text, sizeof(c->text), format, args);
+	va_end(args);
+	trace_plans();
+	sim_trace("VIOLATION %s: %s", invariant, c->text);
+	world->stopped = true;
+}
+
+const char *violation_invariant(void)
+{
+	return world->checker->invariant;
+}
+
+const char *violation_text(void)
+{
+	return world->checker->text;
+}
+
+/* ---- I1, I2: who can commit ---- */
+
+/* Published as not covered: a machine whose clocks stood still, until it hears of the world again; and the instants
+ * between the thaw of a container and its end. */
+static bool is_excused(const struct server *s)
+{
+	const struct machine *m = s->process->pod->machine;
+	if (m->resumed_at != 0 && world->now - m->resumed_at < world->options.ttl_max_s * SECOND_US + m->paused_us)
+		return true;
+	return s->process->thawed_at != 0 && world->now - s->process->thawed_at < THAW_TAKES_US;
+}
+
+static bool can_commit_now(const struct server *s)
+{
+	return server_can_commit(s) && s->process->frozen == 0;
+}
+
+void check_writers_changed(void)
+{
+	struct checker *c = world->checker;
+	c->writer_count = 0;
+	for (struct supervisor *s = supervisor_next(NULL); s; s = supervisor_next(s)) {
+		struct server *server = supervisor_server(s);
+		if (server->process && (server_can_commit(server) || server->phase == SERVER_PROMOTING) &&
+		    c->writer_count < SIM_PODS_MAX)
+			c->writers[c->writer_count++] = server;
+	}
+}
+
+static void check_one_writer(const struct checker *c)
+{
+	const struct server *first = NULL;
+	for (int i = 0; i < c->writer_count; i++) {
+		const struct server *s = c->writers[i];
+		if (!can_commit_now(s) || is_excused(s))
+			continue;
+		if (first)
+			violation("I1", "%s (%s) and %s (%s) can both commit", first->process->pod->name,
+				  first->process->pod->uid, s->process->pod->name, s->process->pod->uid);
+		first = s;
+	}
+}
+
+/* Past T by the faster of the machine's clocks, and by more than a kill takes. */
+static void check_deadline(const struct server *s)
+{
+	struct supervisor *sup = s->supervisor;
+	struct instant t = supervisor_deadline(sup);
+	struct instant now = machine_now(supervisor_pod(sup)->machine);
+	if (s->process->frozen > 0 || is_excused(s) || supervisor_process(sup)->frozen > 0)
+		return;
+	if (instant_is_set(t) && -left_least_ms(t, now) * MS_US <= FENCE_TAKES_US)
+		return;
+	if (!instant_is_set(t) && world->now - s->writable_since < FENCE_TAKES_US)
+		return;
+	violation("I2", "%s can commit, and no deadline is ahead", s->process->pod->name);
+}
+
+/* ---- the lock: I5, I9 ---- */
+
+static const char *annotation(const struct json *object, const char *key)
+{
+	const char *text = json_get_text(json_get(json_get(object, "metadata"), "annotations"), key);
+	return text ? text : "";
+}
+
+static bool pod_can_commit(const struct pod *pod)
+{
+	for (int i = 0; i < world->checker->writer_count; i++)
+		if (world->checker->writers[i]->process->pod == pod && server_can_commit(world->checker->writers[i]))
+			return true;
+	return false;
+}
+
+/* Whoever could commit under an earlier lease is dead before the lock can change hands (safety.md 3). */
+static void check_theft(const struct checker *c, const struct pod *author)
+{
+	for (int i = 0; i < c->writer_count; i++) {
+		const struct server *s = c->writers[i];
+		if (s->process->pod != author && can_commit_now(s) && !is_excused(s))
+			violation("I1", "%s (%s) takes the lock while %s (%s) can commit", author->name, author->uid,
+				  s->process->pod->name, s->process->pod->uid);
+	}
+}
+
+static void check_lock_write(struct checker *c, const struct record *now, struct pod *author)
+{
+	bool released = now->leader[0] == '\0' && c->record.leader[0] != '\0';
+	bool renewed = strcmp(now->leader, c->record.leader) == 0 && now->leader[0] != '\0' &&
+		       strcmp(now->acquire_time, c->record.acquire_time) == 0;
+	bool acquired = now->leader[0] != '\0' && !renewed;
+	if ((released || renewed) && c->holder && c->holder != author)
+		violation("I9", "a write of %s (%s), which does not hold the lock, changed the lock of %s (%s)",
+			  author->name, author->uid, c->holder->name, c->holder->uid);
+	if (released && pod_can_commit(author))
+		violation("I5", "%s released the lock and can still commit", author->name);
+	if (acquired && strcmp(now->leader, author->name) != 0)
+		violation("I9", "%s wrote %s into the lock", author->name, now->leader);
+	if (acquired || released)
+		sim_trace("%s: the lock %s (was %s)", author->name, released ? "is released" : "is taken",
+			  c->record.leader);
+	if (acquired) {
+		check_theft(c, author);
+		c->holder = author;
+		world->counters.leaderships++;
+		if (faults_only_mild() && c->record.leader[0] != '\0' && c->quiet_leader)
+			violation("I8", "%s took the lock from %s, and nothing had happened that may move it",
+				  author->name, c->record.leader);
+	}
+	if (renewed && !c->holder)
+		c->holder = author; /* a restored record of its own */
+	if (released)
+		c->holder = NULL;
+}
+
+static bool is_leader_object(const struct api_change *change)
+{
+	const char *kind = world->options.endpoints ? "endpoints" : "configmaps";
+	const char *name = world->options.endpoints ? "sim" : "sim-leader";
+	return strcmp(change->kind, kind) == 0 && strcmp(change->name, name) == 0;
+}
+
+/* The new leader took it off; what the old one had sent before must not put it on again. */
+static void check_label_write(const struct checker *c, const struct api_change *change)
+{
+	const char *role = json_get_text(json_path(change->object, "metadata.labels"), "role");
+	const char *ip = json_get_text(json_get(change->object, "status"), "podIP");
+	struct pod *pod = ip ? pod_by_ip(ip) : NULL;
+	bool primary = role && strcmp(role, "primary") == 0;
+	if (!pod || !change->author)
+		return;
+	if (change->author != pod && !primary)
+		pod->label_off_at = world->now;
+	if (change->author == pod && primary && c->holder != pod && pod->label_off_at > world->net->landing_sent_at)
+		violation("I10", "%s is routed again by what it sent before its label was taken off", pod->name);
+}
+
+void check_api_change(const struct api_change *change)
+{
+	struct checker *c = world->checker;
+	struct record now = { .present = !change->deleted };
+	if (strcmp(change->kind, "pods") == 0 && !change->deleted)
+		check_label_write(c, change);
+	if (!is_leader_object(change))
+		return;
+	text_copy(now.leader, sizeof(now.leader), change->deleted ? "" : annotation(change->object, "leader"));
+	text_copy(now.acquire_time, sizeof(now.acquire_time), annotation(change->object, "acquireTime"));
+	if (change->author)
+		check_lock_write(c, &now, change->author);
+	else if (strcmp(now.leader, c->record.leader) != 0 || strcmp(now.acquire_time, c->record.acquire_time) != 0)
+		c->holder = NULL; /* restored or deleted: whose it is cannot be told */
+	c->record = now;
+}
+
+/* ---- I4, I6 ---- */
+
+void check_stream(const struct server *standby, const struct server *upstream)
+{
+	if (!wal_is_prefix(standby->volume->at, upstream->volume->at))
+		violation("I4", "%s streams from %s on timeline %u, which began elsewhere", standby->process->pod->name,
+			  upstream->process->pod->name, wal_branch(standby->volume->at.branch)->timeline);
+}
+
+void check_server_started(struct server *s)
+{
+	const struct volume *v = s->volume;
+	const char *name = s->process->pod->name;
+	if (v->trees > 1)
+		violation("I6", "%s starts a second PostgreSQL on one data directory", name);
+	if (v->changing)
+		violation("I6", "%s starts on a directory that is marked as half done", name);
+	if (v->data != DATA_OK)
+		violation("I6", "%s starts without a data directory", name);
+}
+
+/* Asynchronous replication may lose what was not replicated, but not more than the setting allows. */
+void check_promoted(const struct server *s)
+{
+	const char *kind = world->options.endpoints ? "endpoints" : "configmaps";
+	const char *text =
+		annotation(api_get(world->api, kind, world->options.endpoints ? "sim" : "sim-leader"), "optime");
+	uint64_t optime;
+	if (text_to_u64(text, &optime) && optime > s->volume->at.lsn &&
+	    optime - s->volume->at.lsn > (uint64_t)world->options.lag_bytes)
+		violation("I3", "%s is promoted and lacks %" PRIu64 " bytes of what the last leader had",
+			  s->process->pod->name, optime - s->volume->at.lsn);
+}
+
+static bool other_copy_exists(const struct volume *volume)
+{
+	for (int i = 0; i < world->pod_count; i++)
+		if (world->pods[i]->volume != volume && world->pods[i]->volume->data == DATA_OK)
+			return true;
+	return false;
+}
+
+void check_data_removed(const struct volume *volume, bool own_attempt)
+{
+	if (!own_attempt && volume->data == DATA_OK && !other_copy_exists(volume))
+		violation("I6", "the last copy of the data is moved away");
+}
+
+/* ---- I7, I8, I10, I12: who leads, and how calmly ---- */
+
+static const struct pod *leader_now(const struct checker *c)
+{
+	for (int i = 0; i < c->writer_count; i++) {
+		const struct server *s = c->writers[i];
+		const struct pod *pod = s->process->pod;
+		if (s->phase == SERVER_PRIMARY && s->postmaster && can_commit_now(s) && c->holder == pod)
+			return pod;
+	}
+	return NULL;
+}
+
+void check_fenced(struct supervisor *s)
+{
+	struct checker *c = world->checker;
+	if (c->quiet_leader && faults_only_mild() && c->quiet_leader == supervisor_pod(s))
+		violation("I8", "the leader %s was fenced, and nothing had happened that may move the lock",
+			  supervisor_pod(s)->name);
+}
+
+/* Restarts, a start, peers that must answer, and the promotion itself. */
+static int64_t recovery_bound_us(void)
+{
+	const struct sim_options *o = &world->options;
+	return (o->ttl_max_s + 2 * o->loop_wait_s + 2 * o->retry_timeout_s + 60) * SECOND_US;
+}
+
+static void check_route(struct checker *c)
+{
+	int routed = 0;
+	bool right = false;
+	for (const struct json *o = NULL; (o = api_next(world->api, "pods", o)) != NULL;) {
+		const char *role = json_get_text(json_path(o, "metadata.labels"), "role");
+		if (!role || strcmp(role, "primary") != 0)
+			continue;
+		routed++;
+		right |= strcmp(json_get_text(json_get(o, "metadata"), "name"), c->leader->name) == 0;
+	}
+	if (routed == 1 && right)
+		c->wrong_route_since = 0;
+	else if (c->wrong_route_since == 0)
+		c->wrong_route_since = world->now;
+	else if (world->now - c->wrong_route_since > ROUTE_LATE_US + world->options.loop_wait_s * SECOND_US)
+		violation("I10", "%d pods are routed, %s leads", routed, c->leader->name);
+}
+
+static void check_writes(struct checker *c)
+{
+	const struct sim_options *o = &world->options;
+	if (world->now - c->minute_at < 60 * SECOND_US)
+		return;
+	long writes = api_writes(world->api) - c->minute_writes;
+	/* a ttl that a fault left at 20 brings loop_wait down to 5, by the inequality of the settings */
+	int loop_wait_s = o->loop_wait_s < 5 ? o->loop_wait_s : 5;
+	long rounds = 60 / loop_wait_s + 2, bound = rounds * (o->members + 1) + 10;
+	long requests = world->counters.api_requests - c->minute_requests;
+	bool whole = c->minute_at != 0 && world->now - c->minute_at < 70 * SECOND_US;
+	if (whole && writes > bound)
+		violation("I12", "%ld writes to the API in a minute of quiet, %ld are enough", writes, bound);
+	if (whole && requests > bound + REQUESTS_EXTRA)
+		violation("I12", "%ld requests to the API in a minute of quiet, %ld are enough", requests,
+			  bound + REQUESTS_EXTRA);
+	c->minute_at = world->now;
+	c->minute_requests = world->counters.api_requests;
+	c->minute_writes = api_writes(world->api);
+}
+
+/* Another copy that is not too far behind the one that stands still: without it nobody may take over. */
+static bool somebody_could_lead(void)
+{
+	const struct pod *stuck = faults_stuck_pod();
+	if (!stuck)
+		return true;
+	for (int i = 0; i < world->pod_count; i++) {
+		const struct volume *v = world->pods[i]->volume;
+		if (world->pods[i] != stuck && v->data == DATA_OK && !v->changing &&
+		    v->at.lsn + (uint64_t)world->options.lag_bytes >= stuck->volume->at.lsn)
+			return true;
+	}
+	return false;
+}
+
+/* Once a second while nothing is broken. */
+static void on_look(UNUSED void *arg)
+{
+	struct checker *c = world->checker;
+	int64_t quiet = faults_quiet_since();
+	sim_after(SECOND_US, NULL, on_look, NULL);
+	c->leader = leader_now(c);
+	if (quiet == INT64_MAX) {
+		if (!faults_only_mild())
+			c->quiet_leader = NULL;
+		c->minute_at = c->wrong_route_since = 0;
+		return;
+	}
+	if (world->now - quiet < recovery_bound_us())
+		return;
+	if (!c->leader && !somebody_could_lead())
+		return;
+	if (!c->leader) {
+		violation("I7", "nobody leads, %" PRId64 " s after the last fault was over",
+			  (world->now - quiet) / SECOND_US);
+		return;
+	}
+	c->quiet_leader = c->leader;
+	if (faults_active())
+		return;
+	check_route(c);
+	check_writes(c);
+}
+
+void check_event(void)
+{
+	const struct checker *c = world->checker;
+	for (int i = 0; i < c->writer_count; i++)
+		check_deadline(c->writers[i]);
+	if (c->writer_count > 1)
+		check_one_writer(c);
+}
+
+void check_init(void)
+{
+	world->checker = calloc(1, sizeof(*world->checker));
+	assert(world->checker);
+	sim_after(SECOND_US, NULL, on_look, NULL);
+}
+
+void check_finish(void)
+{
+	free(world->checker);
+}
