@@ -127,7 +127,7 @@ void dcs_write_member(struct dcs *dcs, const struct dcs_member_write *write, dcs
 	struct err err;
 	service_ensure(dcs);
 	AUTO(json) struct json *status = json_parse(write->status, strlen(write->status), &err);
-		if (why == NULL && dcs->params.pod_uid[0] == '\0')
+	if (why == NULL && dcs->params.pod_uid[0] == '\0')
 		text_copy(dcs->params.pod_uid, sizeof(dcs->params.pod_uid), pod->uid);
 	if (why == NULL && !text_equal(dcs->params.pod_uid, pod->uid))
 		why = "the pod of our name is another one: ours was deleted";
