@@ -49,7 +49,7 @@ static const char *const names[] = {
 	[FACT_D_FOLLOWING] = "it follows whom it should",
 	[FACT_D_DIVERGED] = "it has diverged from the leader's history",
 	[FACT_D_UNSURE] = "the leader has not said yet where its timeline began",
-	[FACT_D_CLONE] = "the settings allow a new clone",
+	[FACT_D_CLONE] = "the settings allow a new clone, and the leader is alive",
 	[FACT_D_NOT_NOW] = "the last attempt failed a moment ago, or the lock is about to be given up",
 };
 static_assert(ARRAY_SIZE(names) == FACT_D_COUNT, "every fact has a name");
@@ -192,6 +192,14 @@ static bool follows_rightly(const struct situation *s)
 	       strcmp(s->instance->upstream_host, leader->conn_host) == 0;
 }
 
+/* Our copy is given up only for that of a leader who renewed a moment ago: it may be the last one. */
+static bool may_clone_anew(const struct situation *s)
+{
+	const struct lease_sight *sight = &s->self->sight;
+	return s->settings->clone_when_diverged && sight->held &&
+	       elapsed_most_ms(sight->since, s->now) < sight->record.ttl_s * 500;
+}
+
 uint32_t database_facts(const struct situation *s)
 {
 	const struct instance *i = s->instance;
@@ -209,6 +217,6 @@ uint32_t database_facts(const struct situation *s)
 	       when(may_restart_in_place(s), D(RESTART)) | when(leader, D(LEADER)) |
 	       when(follows_rightly(s), D(FOLLOWING)) |
 	       when(rejoin == REJOIN_DIVERGED && !i->bootstrap_attempt, D(DIVERGED)) |
-	       when(rejoin == REJOIN_WAIT, D(UNSURE)) | when(s->settings->clone_when_diverged, D(CLONE)) |
+	       when(rejoin == REJOIN_WAIT, D(UNSURE)) | when(may_clone_anew(s), D(CLONE)) |
 	       when(is_patient(s) || is_giving_up(s), D(NOT_NOW));
 }

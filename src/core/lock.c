@@ -115,8 +115,10 @@ const struct table lock_table = { "lock", names, FACT_L_COUNT, rules, ARRAY_SIZE
 /* A failed write is repeated soon, one that was answered after loop_wait; the first one of a resumed lease at once. */
 static bool is_due(const struct situation *s)
 {
-	bool promotes = s->instance->tree == PG_TREE_STANDBY && s->self->confirmed && !timeline_is_claimed(s);
-	if (promotes && elapsed_most_ms(s->self->lock_written, s->now) >= CLAIM_AGAIN_MS)
+	const struct instance *i = s->instance;
+	bool claims = i->tree == PG_TREE_STANDBY && s->self->confirmed && !timeline_is_claimed(s);
+	bool tells = is_primary_up(s) && i->armed_timeline == i->timeline && s->cluster->leader_timeline != i->timeline;
+	if ((claims || tells) && elapsed_most_ms(s->self->lock_written, s->now) >= CLAIM_AGAIN_MS)
 		return true;
 	if (!instant_is_set(s->self->lock_written) || (!instant_is_set(s->self->hold.start) && !s->self->lock_failed))
 		return true;

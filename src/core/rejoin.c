@@ -86,6 +86,8 @@ enum rejoin rejoin_decide(const struct situation *s)
 	if (mutant(18) || !has_data(s) || (lock_is_mine(s) && !promotes))
 		return REJOIN_FOLLOW;
 	const struct member *leader = leader_to_follow(s);
+	if (leader != NULL && leader->is_howdah && s->cluster->leader_timeline == 0 && is_armed(s))
+		return REJOIN_WAIT; /* it says so in the lock as soon as it has promoted */
 	if (leader != NULL)
 		return compare(s, leader_timeline(s, leader));
 	uint32_t last = s->cluster->leader_timeline != 0 ? s->cluster->leader_timeline : cluster_timeline(s->cluster);

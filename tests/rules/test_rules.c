@@ -180,7 +180,7 @@ static const char *database_is_safe(const struct table *t, uint32_t f, const str
 	bool whole = f & bit(t, "there is a data directory"),
 	     diverged = f & bit(t, "it has diverged from the leader's history");
 	bool marked = f & bit(t, "a change of the data directory was left half done");
-	bool clone = f & bit(t, "the settings allow a new clone");
+	bool clone = f & bit(t, "the settings allow a new clone, and the leader is alive");
 	bool unsure = f & bit(t, "the leader has not said yet where its timeline began");
 	bool leaving = f & bit(t, "the container is asked to end"),
 	     foreign = f & bit(t, "the data belongs to another cluster");
