@@ -80,12 +80,12 @@ sanitize: ## clang build, unit tests, rules and simulation under ASan and UBSan
 # the parsers at the door, each with its corpus
 fuzz: ## FUZZ_S seconds of libFuzzer for every parser
 	$(MAKE) BUILD=$(BUILD)/fuzz CC=clang OPT="-O1 -g" HARDEN= EXTRA="-fsanitize=fuzzer-no-link,address,undefined" $(BUILD)/fuzz/libhowdah.a
-	@for f in $(FUZZ); do $(MAKE) -s BUILD=$(BUILD)/fuzz fuzz-$$f || exit 1; done
+	@$(MAKE) -s -k -j$(JOBS) BUILD=$(BUILD)/fuzz $(addprefix fuzz-,$(FUZZ))
 
 fuzz-%: ; @clang $(subst $(HARDEN),,$(CFLAGS_ALL)) -Wno-missing-prototypes $(PKG_CFLAGS) -fsanitize=fuzzer,address,undefined -o $(BUILD)/fuzz_$* tests/fuzz/fuzz_$*.c \
 	$(BUILD)/libhowdah.a $(LIBS) && mkdir -p $(BUILD)/corpus/$* && \
 	$(BUILD)/fuzz_$* -max_total_time=$(FUZZ_S) -print_final_stats=0 -verbosity=0 -timeout=5 -rss_limit_mb=1024 -artifact_prefix=$(BUILD)/ \
-	$(BUILD)/corpus/$* tests/fuzz/corpus/fuzz_$* >$(BUILD)/fuzz_$*.log 2>&1 && echo "fuzz $*: $(FUZZ_S) s, nothing found" || { tail -30 $(BUILD)/fuzz_$*.log; exit 1; }
+	$(BUILD)/corpus/$* $(wildcard tests/fuzz/corpus/fuzz_$*) >$(BUILD)/fuzz_$*.log 2>&1 && echo "fuzz $*: $(FUZZ_S) s, nothing found" || { tail -30 $(BUILD)/fuzz_$*.log; exit 1; }
 
 PYTEST := $(PYTHON) -m pytest -q -p no:cacheprovider
 kube: ## the test bed itself: a real API server, network namespaces

@@ -330,6 +330,18 @@ static void assert_rules(const struct plan *plan, const struct turn_story *story
 	}
 }
 
+/* Copies of structs may differ in their padding: what they print says all that counts. */
+static void assert_prints_the_same(void)
+{
+	static char first[sizeof(text)];
+	struct strbuf b;
+	memcpy(first, text, sizeof(first));
+	struct situation s = record_situation(read_back);
+	strbuf_init(&b, text, sizeof(text));
+	assert_true(record_print(&s, &read_back->plan, read_back->stamp, &b));
+	assert_string_equal(first, text);
+}
+
 static void a_turn_decides_the_same_when_read_back(void **state)
 {
 	(void)state;
@@ -337,7 +349,7 @@ static void a_turn_decides_the_same_when_read_back(void **state)
 		turn_stories[i].make(written);
 		print_and_parse();
 		assert_rules(&written->plan, &turn_stories[i]);
-		assert_same_inputs();
+		assert_prints_the_same();
 		struct situation s = record_situation(read_back);
 		struct plan again = decide(&s);
 		assert_same_plan(&again, &written->plan);
