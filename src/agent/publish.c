@@ -182,7 +182,29 @@ static void enrich(struct history *mine, const struct history *stored, const cha
 		text_copy(last->leader, sizeof(last->leader), name);
 }
 
-/* Which lease each timeline began with; an older agent's keys stay. */
+static bool is_of_our_lineage(const struct instance *i, const char *timeline)
+{
+	int64_t number;
+	if (!text_to_i64(timeline, &number))
+		return false;
+	for (int k = 0; k < i->history.count; k++)
+		if (i->history.entries[k].timeline == number)
+			return true;
+	return number == i->timeline;
+}
+
+/* Numbers that others took and that we never were on are not ours to vouch for. */
+static void drop_strangers(struct json *map, const struct instance *i)
+{
+	const struct json *next = NULL;
+	for (const struct json *item = json_first(map); item != NULL; item = next) {
+		next = json_next(item);
+		if (!is_of_our_lineage(i, json_key(item)))
+			json_remove(map, json_key(item));
+	}
+}
+
+/* Which lease each timeline of our lineage began with. */
 static char *beginnings_with_ours(const struct agent *agent, const struct instance *i)
 {
 	struct err err;
@@ -199,6 +221,7 @@ static char *beginnings_with_ours(const struct agent *agent, const struct instan
 	lease_token_to_text(&i->armed_token, token, sizeof(token));
 	if (i->armed_timeline == i->timeline)
 		json_set_text(map, key, token);
+	drop_strangers(map, i);
 	while (json_count(map) > HISTORY_MAX)
 		json_remove(map, json_key(json_first(map)));
 	return json_print_text(map, JSON_COMPACT);

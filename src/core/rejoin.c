@@ -16,6 +16,8 @@ static bool is_beyond(const struct situation *s, uint32_t leader_tl, uint32_t mi
 	const struct instance *i = s->instance;
 	bool shut_down = i->control == CONTROL_SHUT_DOWN || i->control == CONTROL_SHUT_DOWN_IN_RECOVERY;
 	bool end_is_known = i->tree == PG_TREE_DOWN ? shut_down : i->answers && i->timeline_is_sure;
+	if (left == 0)
+		return true; /* it was never on a timeline that we surely have been on */
 	return end_is_known && my_lsn(s) > left;
 }
 
