@@ -50,7 +50,8 @@ static const char *const names[] = {
 	[FACT_D_DIVERGED] = "it has diverged from the leader's history",
 	[FACT_D_UNSURE] = "the leader has not said yet where its timeline began",
 	[FACT_D_CLONE] = "the settings allow a new clone, and the leader is alive",
-	[FACT_D_NOT_NOW] = "the last attempt failed a moment ago, or the lock is about to be given up",
+	[FACT_D_NOT_NOW] = "the cluster is not known yet, the last attempt failed a moment ago, or the lock is about "
+			   "to be given up",
 };
 static_assert(ARRAY_SIZE(names) == FACT_D_COUNT, "every fact has a name");
 static_assert(FACT_D_COUNT <= FACTS_MAX, "small enough to enumerate");
@@ -99,7 +100,7 @@ static const struct rule rules[] = {
 	{ "moving", 0, D(DOWN), { ACT_NONE },
 	  "PostgreSQL is on its way up or down" },
 	{ "not-now", D(NOT_NOW), 0, { ACT_NONE },
-	  "the last attempt failed a moment ago, or the lock is about to be given up" },
+	  "the cluster is not known yet, the last attempt failed a moment ago, or the lock is about to be given up" },
 	{ "half-done", D(MARKED), 0, { ACT_MOVE_ASIDE },
 	  "a change of the data directory was left half done: it is moved out of the way" },
 	{ "no-database", 0, D(WHOLE), { ACT_NONE },
@@ -192,12 +193,10 @@ static bool follows_rightly(const struct situation *s)
 	       strcmp(s->instance->upstream_host, leader->conn_host) == 0;
 }
 
-/* Our copy is given up only for that of a leader who renewed a moment ago: it may be the last one. */
+/* Our copy is given up only for that of a leader who answers: it may be the last one. */
 static bool may_clone_anew(const struct situation *s)
 {
-	const struct lease_sight *sight = &s->self->sight;
-	return s->settings->clone_when_diverged && sight->held &&
-	       elapsed_most_ms(sight->since, s->now) < sight->record.ttl_s * 500;
+	return s->settings->clone_when_diverged && leader_answers(s);
 }
 
 uint32_t database_facts(const struct situation *s)
@@ -218,5 +217,5 @@ uint32_t database_facts(const struct situation *s)
 	       when(follows_rightly(s), D(FOLLOWING)) |
 	       when(rejoin == REJOIN_DIVERGED && !i->bootstrap_attempt, D(DIVERGED)) |
 	       when(rejoin == REJOIN_WAIT, D(UNSURE)) | when(may_clone_anew(s), D(CLONE)) |
-	       when(is_patient(s) || is_giving_up(s), D(NOT_NOW));
+	       when(is_patient(s) || is_giving_up(s) || !s->cluster->loaded, D(NOT_NOW));
 }

@@ -98,6 +98,13 @@ static const struct peer_answer *find_peer(const struct self *self, const char *
 	return NULL;
 }
 
+bool leader_answers(const struct situation *s)
+{
+	const struct member *leader = leader_to_follow(s);
+	const struct peer_answer *peer = leader != NULL ? find_peer(s->self, leader->name) : NULL;
+	return peer != NULL && peer_is_fresh(peer, s->now) && !peer->in_recovery;
+}
+
 /* A member without an address cannot be asked: as silent as a dead one. */
 static bool is_heard(const struct situation *s, const struct member *member, int64_t fresh_ms, int64_t silent_ms)
 {

@@ -185,6 +185,8 @@ static bool wants_peers(const struct situation *s)
 		return false;
 	if (has_lease(s))
 		return wants_heirs(s) && peers_need_asking(s);
+	if (s->settings->clone_when_diverged && rejoin_decide(s) == REJOIN_DIVERGED)
+		return peers_need_asking(s); /* is there a leader whose copy can stand in for ours? */
 	bool soon = !self->sight.held || lease_left_ms(&self->sight, s->now) <= self->sight.record.ttl_s * 500;
 	return soon && race_is_candidate(s) && peers_need_asking(s);
 }

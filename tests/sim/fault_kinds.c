@@ -389,9 +389,18 @@ static bool leader_touched(UNUSED struct active *a, UNUSED int64_t for_us)
 	return true;
 }
 
-static bool restore(UNUSED struct active *a, UNUSED int64_t for_us)
+/* Nothing else is broken: a leader that is cut off while the record that only it knows is rolled back is not covered (docs/safety.md). */
+static bool alone(const struct active *a)
 {
-	if (sim_chance(500) || !api_restore(world->api)) {
+	for (int i = 0; i < ACTIVE_MAX; i++)
+		if (&world->faults->active[i] != a && world->faults->active[i].kind != FAULT_COUNT)
+			return false;
+	return true;
+}
+
+static bool restore(struct active *a, UNUSED int64_t for_us)
+{
+	if (sim_chance(500) || !alone(a) || !api_restore(world->api)) {
 		api_snapshot(world->api);
 		return true;
 	}

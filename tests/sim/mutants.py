@@ -14,7 +14,7 @@ import sys
 CUTS = "cut from the API,cut from all,agent frozen,agent killed,member frozen"
 MUTANTS = {
     1: ("deadman off", "I2 I1", 5, 1, []),
-    2: ("T counted from the answer", "I1", 100, 1, ["--faults", "API slow,agent frozen", "--loop-wait", "10"]),
+    2: ("T counted from the answer", "I1", 600, 1, ["--faults", "API slow,agent frozen", "--loop-wait", "10"]),
     3: ("409-then-equal credited to the last send", "I1", 100, 1,
         ["--faults", "losses,cut from all", "--loop-wait", "10"]),
     4: ("T takes the maximum", "I1", 60, 1, ["--faults", CUTS + ",ttl"]),
@@ -23,15 +23,15 @@ MUTANTS = {
     8: ("observer uses its own ttl", "I1", 60, 1, ["--faults", CUTS + ",ttl"]),
     9: ("acquire repeats after 409 with the fresh version", "I1 I9", 60, 1, []),
     10: ("lock write without resourceVersion", "I1 I9", 60, 1, []),
-    11: ("own name is enough", "I1 I9", 60, 1, ["--faults", CUTS + ",twin,store restored"]),
+    11: ("own name is enough", "I1 I9", 600, 1, ["--faults", CUTS + ",twin,store restored"]),
     12: ("deleted leader object is free", "I1", 60, 1, ["--faults", CUTS + ",leader object"]),
     13: ("release on the postmaster's death", "I5 I1", 30, 1, ["--faults", "postmaster", "--start-timeout", "0"]),
     14: ("kill of the process group only", "I2", 30, 1, []),
     15: ("PROMOTE before DEADLINE; promoting is not writable", "I2", 30, 1, []),
-    16: ("a later DEADLINE cancels a fence", "I2", 60, 1, ["--faults", CUTS]),
+    16: ("a later DEADLINE cancels a fence", "I2", 400, 1, ["--faults", CUTS]),
     17: ("primary starts before the first answered renewal", "I1 I2", 100, 1,
          ["--faults", "container killed,agent killed,cut from the API"]),
-    18: ("equal timeline is no reason to clone", "I4", 60, 1,
+    18: ("equal timeline is no reason to clone", "I4", 300, 1,
          ["--faults", "machine died,leader object,losses,401,403,store restored"]),
     26: ("start on a half-made directory", "I6", 30, 1, ["--faults", "agent killed,twin,container killed,machine died"]),
     27: ("directory touched without the volume's lock", "I6", 30, 1, []),
@@ -41,7 +41,7 @@ MUTANTS = {
     32: ("T checked before the socket is drained", "I8", 60, 1, ["--faults", "container frozen"]),
     33: ("Retry-After obeyed without a cap", "I8", 60, 1, ["--faults", "429,agent frozen"]),
     34: ("lag check skipped", "I3", 60, 1, ["--faults", "cut from the members,two members,machine died", "--lag", "4000"]),
-    35: ("store keeps only newer objects", "I7", 60, 1, ["--faults", CUTS + ",store restored"]),
+    35: ("store keeps only newer objects", "I7", 500, 1, ["--faults", CUTS + ",store restored"]),
 }
 
 
