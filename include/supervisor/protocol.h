@@ -150,11 +150,10 @@ struct frame_reply {
 };
 
 struct frame_status {
-	uint64_t nonce;    /* of this supervisor's start: another one is another container */
-	uint32_t tree;     /* enum tree_state */
-	uint32_t writable; /* 1: something of ours may be able to commit */
-	uint32_t
-		left; /* descendants that are left: counted while it is stopping or fencing, else 1; 0 only when TREE_DOWN */
+	uint64_t nonce;         /* of this supervisor's start: another one is another container */
+	uint32_t tree;          /* enum tree_state */
+	uint32_t writable;      /* 1: something of ours may be able to commit */
+	uint32_t left;          /* descendants: counted while stopping or fencing, else 1; 0 only when TREE_DOWN */
 	uint32_t volume_locked; /* 1: we own the data directory */
 	int32_t volume_errno;   /* why not */
 	uint32_t term_pending;  /* the container got SIGTERM */

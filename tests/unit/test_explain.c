@@ -115,7 +115,8 @@ static void what_was_nearly_done_names_the_fact_that_was_missing(void **state)
 			    AT "left everything as it is\n"
 			       "  because  somebody else holds the lock: shop-2's record changed 3.1 s ago (ttl 15 s)\n"
 			       "  and      it has diverged and may not be cloned anew by itself\n"
-			       "  not      move the data directory aside: only when the settings allow a new clone\n");
+			       "  not      move the data directory aside: only when the settings allow a new clone, "
+			       "and the leader is alive\n");
 }
 
 static void a_closed_gate_and_a_failure_are_told(void **state)
