@@ -50,8 +50,7 @@ static const char *const names[] = {
 	[FACT_D_DIVERGED] = "it has diverged from the leader's history",
 	[FACT_D_UNSURE] = "the leader has not said yet where its timeline began",
 	[FACT_D_CLONE] = "the settings allow a new clone, and the leader is alive",
-	[FACT_D_NOT_NOW] = "the cluster is not known yet, the last attempt failed a moment ago, or the lock is about "
-			   "to be given up",
+	[FACT_D_NOT_NOW] = "it is too early: the cluster is unknown, an attempt just failed, or the lock goes",
 };
 static_assert(ARRAY_SIZE(names) == FACT_D_COUNT, "every fact has a name");
 static_assert(FACT_D_COUNT <= FACTS_MAX, "small enough to enumerate");
