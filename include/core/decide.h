@@ -42,7 +42,6 @@ struct self {
 	struct peer_answer peers[MEMBERS_MAX];
 	char beginning[96]; /* lease token with which the leader's history says that our armed timeline began; "": it
 			       does not say */
-	bool crash_restart_failed; /* since the lease was won */
 };
 
 struct situation {

@@ -31,7 +31,6 @@ void agent_credit(struct agent *agent, struct instant now)
 		return;
 	self->won_at = now;
 	self->confirmed = false;
-	self->crash_restart_failed = false;
 	log_info("the lock is ours, for %lld s", (long long)self->sight.record.ttl_s);
 }
 

@@ -263,7 +263,6 @@ static const struct field self_fields[] = {
 	F(self, asking),
 	LIST(self, peers, peer_shape, offsetof(struct self, peer_count)),
 	F(self, beginning),
-	F(self, crash_restart_failed),
 };
 static const struct shape self_shape = SHAPE(self, self_fields);
 

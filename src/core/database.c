@@ -179,7 +179,7 @@ static bool bootstrap_is_stale(const struct situation *s)
 static bool may_restart_in_place(const struct situation *s)
 {
 	const struct instance *i = s->instance;
-	return i->was_primary && !i->has_standby_signal && i->armed_timeline != 0 && !s->self->crash_restart_failed &&
+	return i->was_primary && !i->has_standby_signal && i->armed_timeline != 0 &&
 	       s->settings->primary_start_timeout_ms > 0;
 }
 

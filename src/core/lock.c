@@ -235,14 +235,14 @@ static enum give_up give_up_after_crash(const struct situation *s)
 {
 	const struct instance *i = s->instance;
 	int64_t timeout = s->settings->primary_start_timeout_ms;
-	if (!i->crashed && i->job != PG_JOB_START_PRIMARY && !s->self->crash_restart_failed)
+	if (!i->crashed && i->job != PG_JOB_START_PRIMARY)
 		return GIVE_UP_NO;
 	if (!failover_is_possible(s))
 		return GIVE_UP_NO;
 	if (timeout == 0)
 		return GIVE_UP_CRASHED;
 	bool late = i->job == PG_JOB_START_PRIMARY && elapsed_most_ms(i->job_since, s->now) > timeout;
-	return late || s->self->crash_restart_failed ? GIVE_UP_START_TIMEOUT : GIVE_UP_NO;
+	return late ? GIVE_UP_START_TIMEOUT : GIVE_UP_NO;
 }
 
 enum give_up give_up_decide(const struct situation *s)
