@@ -77,6 +77,7 @@ struct peer_answer {
 	enum member_state state;
 	uint32_t timeline;
 	uint64_t received_lsn, replayed_lsn, lsn; /* lsn: the larger, or its position as a primary */
+	enum member_role role;
 	bool nofailover;
 	int failover_priority;
 	bool sees_leader; /* it says that somebody holds the lock (not cluster_unlocked) */
@@ -96,6 +97,7 @@ struct cluster {
 	char leader_beginning[96]; /* the lease with which leader_timeline began; "": it does not say */
 	uint32_t leader_timeline;  /* howdah.io/timeline of the leader object; 0: it does not say */
 	enum initialize_state initialize;
+	bool initializer_gone;              /* with INITIALIZE_RUNNING: no pod is left that began it */
 	char system_identifier[SYSID_SIZE]; /* with INITIALIZE_DONE */
 	uint64_t config_object_version;     /* of the config object; 0: it does not exist */
 	bool has_config;                    /* its `config` annotation exists and is an object */

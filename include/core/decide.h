@@ -35,7 +35,9 @@ struct self {
 	bool foreign_label;     /* another pod carries the leader's label */
 	uint32_t checkpointed;  /* the timeline for which a checkpoint was asked after promotion */
 	bool initialize_is_ours;
-	struct instant aside_until; /* no race before this */
+	struct instant initializer_gone; /* since when; unset: it is not */
+	struct instant followed;         /* when it was last told whom to follow */
+	struct instant aside_until;      /* no race before this */
 	struct instant ask_not_before;
 	bool asking;
 	int peer_count;
@@ -93,6 +95,10 @@ enum give_up {
 };
 enum give_up give_up_decide(const struct situation *s);
 const char *give_up_text(enum give_up reason);
+int64_t give_up_aside_ms(const struct situation *s, enum give_up reason); /* no race of ours for so long after it */
+
+/* Whether the lease that an earlier agent of this pod left with the supervisor goes on; then `token` is its. */
+bool lease_goes_on(const struct situation *s, struct lease_token *token);
 
 enum rejoin {
 	REJOIN_FOLLOW,   /* nothing of ours is missing there, or PostgreSQL will check itself */

@@ -92,8 +92,8 @@ void dcs_release(struct dcs *dcs, const struct dcs_lock_write *write, dcs_done *
 
 /* ---- cluster-wide state: by the version of the config object in the view ---- */
 
-void dcs_initialize_begin(struct dcs *dcs, dcs_done *done,
-			  void *arg); /* `initialize` "" where there is none; names us as the initializer */
+/* `initialize` "" where there is none, or where the pod that began is gone; names us as the initializer. */
+void dcs_initialize_begin(struct dcs *dcs, dcs_done *done, void *arg);
 void dcs_initialize_cancel(struct dcs *dcs, dcs_done *done, void *arg); /* only while it is "" and ours */
 void dcs_initialize_finish(struct dcs *dcs, const char *system_identifier,
 			   const char *config_text /* or NULL: leave it */, dcs_done *done, void *arg);

@@ -87,6 +87,7 @@ static void follow(struct agent *agent)
 {
 	struct upstream up = planned_upstream(agent);
 	log_info("following %s", up.member);
+	agent->self.followed = loop_now(agent->loop);
 	postgres_follow(agent->pg, &up);
 }
 

@@ -34,24 +34,16 @@ void agent_credit(struct agent *agent, struct instant now)
 	log_info("the lock is ours, for %lld s", (long long)self->sight.record.ttl_s);
 }
 
-/* The supervisor keeps the token with T. Once T has passed it proves nothing: others may have led since, and their record may be gone. */
-static bool is_kept(const struct agent *agent, struct lease_token *token)
-{
-	const struct instance *i = postgres_instance(agent->pg);
-	bool ahead = instant_is_set(i->deadline) && left_least_ms(i->deadline, loop_now(agent->loop)) > 0;
-	return ahead && lease_token_from_text(token, i->token) && strcmp(token->leader, agent->self.name) == 0 &&
-	       agent->self.sight.held && lease_token_matches(token, &agent->self.sight.record);
-}
-
 /* Once, when both the store and the supervisor have been heard: a lease of an earlier agent of this pod goes on if the record still carries its token. */
 void agent_resume_lease(struct agent *agent)
 {
 	struct self *self = &agent->self;
+	struct situation s = agent_situation(agent);
 	struct lease_token token;
-	if (self->settled || !postgres_instance(agent->pg)->attached)
+	if (self->settled || !s.instance->attached)
 		return;
 	self->settled = true;
-	if (self->hold.token.leader[0] != '\0' || !is_kept(agent, &token))
+	if (!lease_goes_on(&s, &token))
 		return;
 	self->hold = (struct lease_hold){ .token = token, .ttl_ms = self->sight.record.ttl_s * 1000 };
 	self->won_at = loop_now(agent->loop);
@@ -130,8 +122,9 @@ void agent_release(struct agent *agent)
 	enum give_up why = give_up_decide(&s);
 	assert(may_release(&s));
 	log_info("the lock is released: %s", give_up_text(why));
-	if (why == GIVE_UP_NOT_WRITABLE || why == GIVE_UP_START_TIMEOUT || why == GIVE_UP_NO_DATA)
-		self->aside_until = instant_after_ms(s.now, s.settings->ttl_ms);
+	int64_t aside_ms = give_up_aside_ms(&s, why);
+	if (aside_ms > 0)
+		self->aside_until = instant_after_ms(s.now, aside_ms);
 	write_lock(agent, dcs_release);
 	self->sends = (struct lease_sends){ .next = 0 };
 	self->hold.start = (struct instant){ 0, 0 };

@@ -1,6 +1,7 @@
 /* Everything that a turn looks at and that no layer below knows by itself. */
 #include "private.h"
 
+#include "base/mutant.h"
 #include "base/strbuf.h"
 
 #include <string.h>
@@ -81,12 +82,17 @@ void agent_sense(struct agent *agent, struct instant now)
 	const struct cluster *cluster = dcs_view(agent->dcs);
 	const struct instance *instance = postgres_instance(agent->pg);
 	if (cluster->loaded) {
+		/* from now, when it was received: a LIST may have begun before what it shows was written */
 		lease_look(&self->sight, &cluster->leader, agent->config.settings.ttl_ms / 1000,
-			   cluster->initialize == INITIALIZE_DONE, now);
+			   cluster->initialize == INITIALIZE_DONE, mutant(7) ? cluster->heard : now);
 		agent_credit(agent, now);
 		agent_resume_lease(agent);
 	}
 	self->initialize_is_ours = dcs_initialize_is_ours(agent->dcs);
+	if (!cluster->initializer_gone)
+		self->initializer_gone = (struct instant){ 0, 0 };
+	else if (!instant_is_set(self->initializer_gone))
+		self->initializer_gone = now;
 	self->lock_writing = dcs_lock_busy(agent->dcs);
 	bool labels_rest = agent->labels_open > 0 || failed_lately(agent->labels_failed, now);
 	self->foreign_label = !labels_rest && other_pod_has_leader_label(agent, cluster);

@@ -206,11 +206,13 @@ static const struct field member_fields[] = {
 static const struct shape member_shape = SHAPE(member, member_fields);
 
 static const struct field peer_fields[] = {
-	F(peer_answer, name),        F(peer_answer, asked),          F(peer_answer, answered),
-	F(peer_answer, silent),      F(peer_answer, in_recovery),    WORD(peer_answer, state, state_words),
-	F(peer_answer, timeline),    LSN(peer_answer, received_lsn), LSN(peer_answer, replayed_lsn),
-	LSN(peer_answer, lsn),       F(peer_answer, nofailover),     F(peer_answer, failover_priority),
-	F(peer_answer, sees_leader),
+	F(peer_answer, name),           F(peer_answer, asked),
+	F(peer_answer, answered),       F(peer_answer, silent),
+	F(peer_answer, in_recovery),    WORD(peer_answer, state, state_words),
+	F(peer_answer, timeline),       LSN(peer_answer, received_lsn),
+	LSN(peer_answer, replayed_lsn), LSN(peer_answer, lsn),
+	F(peer_answer, nofailover),     F(peer_answer, failover_priority),
+	F(peer_answer, sees_leader),    WORD(peer_answer, role, role_words),
 };
 static const struct shape peer_shape = SHAPE(peer_answer, peer_fields);
 
@@ -226,6 +228,7 @@ static const struct field cluster_fields[] = {
 	F(cluster, leader_beginning),
 	F(cluster, leader_timeline),
 	WORD(cluster, initialize, initialize_words),
+	F(cluster, initializer_gone),
 	F(cluster, system_identifier),
 	F(cluster, config_object_version),
 	F(cluster, has_config),
@@ -258,6 +261,8 @@ static const struct field self_fields[] = {
 	F(self, foreign_label),
 	F(self, checkpointed),
 	F(self, initialize_is_ours),
+	F(self, initializer_gone),
+	F(self, followed),
 	F(self, aside_until),
 	F(self, ask_not_before),
 	F(self, asking),

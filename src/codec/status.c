@@ -193,7 +193,8 @@ bool peer_answer_parse(struct peer_answer *answer, const char *text, size_t len)
 	const struct json *xlog = json_get(root, "xlog");
 	answer->silent = false;
 	answer->state = member_state_from_text(state);
-	answer->in_recovery = json_get(xlog, "location") == NULL && member_role_from_text(role) != ROLE_PRIMARY;
+	answer->role = member_role_from_text(role);
+	answer->in_recovery = json_get(xlog, "location") == NULL && answer->role != ROLE_PRIMARY;
 	answer->timeline = get_timeline(root);
 	read_positions(answer, xlog);
 	tags_failover(json_get(root, "tags"), &answer->nofailover, &answer->failover_priority);

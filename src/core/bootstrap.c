@@ -14,7 +14,7 @@ enum bootstrap_fact {
 	FACT_B_LEADER,   /* somebody leads an initialized cluster and can be cloned from */
 	FACT_B_TAKEN,    /* somebody holds the lock */
 	FACT_B_FRESH,    /* the API answers */
-	FACT_B_ABSENT,   /* nobody has claimed the initialization */
+	FACT_B_ABSENT,   /* nobody has claimed the initialization, or its pod has not been there for a ttl */
 	FACT_B_ALLOWED,  /* the configuration has a bootstrap section, and this member may lead */
 	FACT_B_COUNT
 };
@@ -30,7 +30,7 @@ static const char *const names[] = {
 	[FACT_B_LEADER] = "there is a leader to clone from",
 	[FACT_B_TAKEN] = "somebody holds the lock",
 	[FACT_B_FRESH] = "the API answers",
-	[FACT_B_ABSENT] = "nobody has claimed the initialization",
+	[FACT_B_ABSENT] = "nobody has claimed the initialization, or whoever did is gone for good",
 	[FACT_B_ALLOWED] = "this member may begin a cluster",
 };
 static_assert(ARRAY_SIZE(names) == FACT_B_COUNT, "every fact has a name");
@@ -72,6 +72,14 @@ static bool possible(uint32_t f)
 
 const struct table bootstrap_table = { "bootstrap", names, FACT_B_COUNT, rules, ARRAY_SIZE(rules), possible };
 
+/* Pods and state are watched apart: one list may be older than the other, for a while. */
+static bool is_abandoned(const struct situation *s)
+{
+	struct instant since = s->self->initializer_gone;
+	return s->cluster->initializer_gone && instant_is_set(since) &&
+	       elapsed_least_ms(since, s->now) >= s->settings->ttl_ms;
+}
+
 uint32_t bootstrap_facts(const struct situation *s)
 {
 	const struct instance *i = s->instance;
@@ -87,6 +95,6 @@ uint32_t bootstrap_facts(const struct situation *s)
 	       when(ours, B(OURS)) | when(i->failed_job == PG_JOB_INITDB, B(FAILED)) |
 	       when(s->self->store_writing, B(WRITING)) | when(leader && !ours, B(LEADER)) |
 	       when(lease_is_taken(&s->self->sight, &s->self->hold.token, s->now), B(TAKEN)) |
-	       when(view_is_fresh(s), B(FRESH)) | when(c->initialize == INITIALIZE_ABSENT, B(ABSENT)) |
-	       when(allowed, B(ALLOWED));
+	       when(view_is_fresh(s), B(FRESH)) |
+	       when(c->initialize == INITIALIZE_ABSENT || is_abandoned(s), B(ABSENT)) | when(allowed, B(ALLOWED));
 }

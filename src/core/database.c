@@ -21,7 +21,7 @@ enum database_fact {
 	FACT_D_GATE,      /* it may become writable */
 	FACT_D_RESTART,   /* it was a primary and may be again, as it is */
 	FACT_D_LEADER,    /* somebody else leads and is known */
-	FACT_D_FOLLOWING, /* it is set to stream from that one, or from nobody where nobody leads */
+	FACT_D_FOLLOWING, /* it is set to stream from that one, was told so just now, or nobody leads */
 	FACT_D_DIVERGED,  /* it has what the cluster's history does not */
 	FACT_D_UNSURE,    /* whether it has cannot be told yet */
 	FACT_D_CLONE,     /* the settings allow to clone it anew */
@@ -114,8 +114,10 @@ static const struct rule rules[] = {
 	  "the primary will be started again in place" },
 	{ "diverged-aside", D(DIVERGED) | D(LEADER) | D(CLONE), 0, { ACT_MOVE_ASIDE },
 	  "it has diverged: it is moved aside and cloned anew" },
-	{ "diverged", D(DIVERGED), 0, { ACT_NONE },
+	{ "diverged", D(DIVERGED) | D(LEADER), 0, { ACT_NONE },
 	  "it has diverged and may not be cloned anew by itself" },
+	{ "diverged-alone", D(DIVERGED), 0, { ACT_START_STANDBY },
+	  "it has diverged and nobody leads: it is started as a standby of nobody, to answer how far it is" },
 	{ "unsure", D(UNSURE), 0, { ACT_NONE },
 	  "it is not started before the leader has said where its timeline began" },
 	{ "start", 0, 0, { ACT_START_STANDBY },
@@ -186,7 +188,7 @@ static bool may_restart_in_place(const struct situation *s)
 static bool follows_rightly(const struct situation *s)
 {
 	const struct member *leader = leader_to_follow(s);
-	if (leader == NULL)
+	if (leader == NULL || within_ms(s->self->followed, FOLLOW_AGAIN_MS, s->now))
 		return true;
 	return strcmp(s->instance->upstream, leader->name) == 0 && s->instance->upstream_port == leader->conn_port &&
 	       strcmp(s->instance->upstream_host, leader->conn_host) == 0;

@@ -130,6 +130,17 @@ bool peers_are_heard(const struct situation *s)
 	return all_heard(s, PEER_FRESH_MS, PEER_SILENT_MS);
 }
 
+bool all_answered(const struct situation *s, int64_t ms)
+{
+	for (int i = 0; i < s->cluster->member_count; i++) {
+		const char *name = s->cluster->members[i].name;
+		const struct peer_answer *peer = find_peer(s->self, name);
+		if (strcmp(name, s->self->name) != 0 && (peer == NULL || !within_ms(peer->answered, ms, s->now)))
+			return false;
+	}
+	return true;
+}
+
 bool peers_need_asking(const struct situation *s)
 {
 	return !all_heard(s, PEER_FRESH_MS / 2, PEER_SILENT_MS / 2);

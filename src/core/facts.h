@@ -9,6 +9,7 @@ enum {
 	PEER_SILENT_MS = 3000, /* a question that had no answer counts as silence for this long */
 	START_AHEAD_MS = 1000, /* T must be this far ahead for anything that makes writable */
 	CLAIM_AGAIN_MS = 200,  /* a lock write for another timeline number, no sooner after the last one */
+	FOLLOW_AGAIN_MS = 500, /* two pods of one name may say in turn that they are the leader */
 	RETRY_MS = 1000,       /* a lock write that failed is repeated no sooner */
 };
 
@@ -30,8 +31,10 @@ bool has_data(const struct situation *s);
 bool is_foreign(const struct situation *s); /* the data directory and the store name different systems */
 bool serves_as_standby(const struct situation *s);
 bool is_primary_up(const struct situation *s);
-int64_t stop_time_ms(const struct situation *s);   /* what a fast stop may take before T (safety.md 3: D) */
-bool peers_are_heard(const struct situation *s);   /* every other member has answered, or surely does not, just now */
+int64_t stop_time_ms(const struct situation *s); /* what a fast stop may take before T (safety.md 3: D) */
+bool peers_are_heard(const struct situation *s); /* every other member has answered, or surely does not, just now */
+bool all_answered(const struct situation *s,
+		  int64_t ms); /* every other member has answered within that time; asked in vain is not enough */
 bool peers_need_asking(const struct situation *s); /* ... and will not be for long, without a new question */
 uint64_t my_lsn(const struct situation *s);
 bool peer_is_fresh(const struct peer_answer *peer, struct instant now);

@@ -185,8 +185,9 @@ static bool wants_peers(const struct situation *s)
 		return false;
 	if (has_lease(s))
 		return wants_heirs(s) && peers_need_asking(s);
-	if (s->settings->clone_when_diverged && rejoin_decide(s) == REJOIN_DIVERGED)
-		return peers_need_asking(s); /* is there a leader whose copy can stand in for ours? */
+	bool alone = leader_to_follow(s) == NULL;
+	if ((s->settings->clone_when_diverged || alone) && rejoin_decide(s) == REJOIN_DIVERGED)
+		return peers_need_asking(s); /* is there a leader whose copy can stand in for ours, or nobody's left? */
 	bool soon = !self->sight.held || lease_left_ms(&self->sight, s->now) <= self->sight.record.ttl_s * 500;
 	return soon && race_is_candidate(s) && peers_need_asking(s);
 }
@@ -228,6 +229,21 @@ static_assert(ARRAY_SIZE(give_up_texts) == GIVE_UP_COUNT, "every reason has a te
 const char *give_up_text(enum give_up reason)
 {
 	return give_up_texts[reason];
+}
+
+/* Whoever could not lead just now lets another one try. */
+int64_t give_up_aside_ms(const struct situation *s, enum give_up reason)
+{
+	bool unfit = reason == GIVE_UP_NOT_WRITABLE || reason == GIVE_UP_START_TIMEOUT || reason == GIVE_UP_NO_DATA;
+	return unfit ? s->settings->ttl_ms : 0;
+}
+
+/* The supervisor keeps the token with T. Once T has passed it proves nothing: others may have led since, and their record may be gone. */
+bool lease_goes_on(const struct situation *s, struct lease_token *token)
+{
+	const struct lease_sight *sight = &s->self->sight;
+	return !has_lease(s) && deadline_is_ahead(s, 0) && lease_token_from_text(token, s->instance->token) &&
+	       strcmp(token->leader, s->self->name) == 0 && sight->held && lease_token_matches(token, &sight->record);
 }
 
 /* Crash, or a start that takes too long: only if somebody can take over (contract 5.5, 5.7). */

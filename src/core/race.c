@@ -128,18 +128,7 @@ static bool any_preferred(const struct situation *s)
 /* After a restore of the store every known member must have answered, not merely have been asked (safety.md rule 7). */
 static bool distrusts(const struct situation *s)
 {
-	if (!s->self->sight.restored)
-		return false;
-	for (int i = 0; i < s->cluster->member_count; i++) {
-		const struct member *member = &s->cluster->members[i];
-		bool heard = strcmp(member->name, s->self->name) == 0;
-		for (int p = 0; p < s->self->peer_count && !heard; p++)
-			heard = strcmp(s->self->peers[p].name, member->name) == 0 &&
-				peer_is_fresh(&s->self->peers[p], s->now);
-		if (!heard)
-			return true;
-	}
-	return false;
+	return s->self->sight.restored && !all_answered(s, PEER_FRESH_MS);
 }
 
 static bool is_lagging(const struct situation *s)

@@ -81,6 +81,20 @@ static enum rejoin compare(const struct situation *s, uint32_t leader_tl)
 	return REJOIN_FOLLOW;
 }
 
+/* The last leader's volume may be lost: once every member has said that it has nothing of that timeline, what is left is the cluster's history. */
+static bool nobody_has(const struct situation *s, uint32_t timeline)
+{
+	if (!all_answered(s, s->settings->ttl_ms))
+		return false;
+	for (int i = 0; i < s->self->peer_count; i++) {
+		const struct peer_answer *peer = &s->self->peers[i];
+		bool unknown = peer->timeline == 0 && peer->role != ROLE_UNINITIALIZED;
+		if (cluster_member(s->cluster, peer->name) != NULL && (unknown || peer->timeline >= timeline))
+			return false;
+	}
+	return true;
+}
+
 /* Without a leader it is compared with what the last one left in the store; what cannot be told then is for the race to settle. */
 enum rejoin rejoin_decide(const struct situation *s)
 {
@@ -93,5 +107,5 @@ enum rejoin rejoin_decide(const struct situation *s)
 	if (leader != NULL)
 		return compare(s, leader_timeline(s, leader));
 	uint32_t last = s->cluster->leader_timeline != 0 ? s->cluster->leader_timeline : cluster_timeline(s->cluster);
-	return compare(s, last) == REJOIN_DIVERGED ? REJOIN_DIVERGED : REJOIN_FOLLOW;
+	return compare(s, last) == REJOIN_DIVERGED && !nobody_has(s, last) ? REJOIN_DIVERGED : REJOIN_FOLLOW;
 }

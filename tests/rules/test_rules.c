@@ -189,8 +189,9 @@ static const char *database_is_safe(const struct table *t, uint32_t f, const str
 		return "becomes writable through a closed gate";
 	if (does(rule, ACT_MOVE_ASIDE) && !marked && !(diverged && clone))
 		return "moves healthy data aside";
+	bool upstream = f & bit(t, "another member leads"); /* without one a standby streams from nobody */
 	if ((does(rule, ACT_START_STANDBY) || does(rule, ACT_FOLLOW)) &&
-	    (diverged || unsure || foreign || leaving || !whole))
+	    ((diverged && upstream) || unsure || foreign || leaving || !whole))
 		return "streams what it may not";
 	if (does(rule, ACT_TERM_GO) && ((f & bit(t, "the lock is ours")) || !(f & bit(t, "PostgreSQL is down"))))
 		return "lets the container end too early";
@@ -211,7 +212,7 @@ static const char *bootstrap_is_safe(const struct table *t, uint32_t f, const st
 	if (does(rule, ACT_INITDB) && !(f & bit(t, "we claimed the initialization")))
 		return "makes a cluster that it did not claim";
 	if (does(rule, ACT_INITIALIZE_BEGIN) &&
-	    (!(f & bit(t, "nobody has claimed the initialization")) ||
+	    (!(f & bit(t, "nobody has claimed the initialization, or whoever did is gone for good")) ||
 	     !(f & bit(t, "this member may begin a cluster")) || !(f & bit(t, "the API answers"))))
 		return "claims what it may not";
 	if (does(rule, ACT_CLONE) && !(f & bit(t, "there is a leader to clone from")))

@@ -362,7 +362,7 @@ static void check_writes(struct checker *c)
 	c->minute_writes = api_writes(world->api);
 }
 
-/* Another copy that is not too far behind the one that stands still: without it nobody may take over. */
+/* Another copy of the same history that is not too far behind the one that stands still: without it nobody may take over by itself. */
 static bool somebody_could_lead(void)
 {
 	const struct pod *stuck = faults_stuck_pod();
@@ -371,6 +371,7 @@ static bool somebody_could_lead(void)
 	for (int i = 0; i < world->pod_count; i++) {
 		const struct volume *v = world->pods[i]->volume;
 		if (world->pods[i] != stuck && v->data == DATA_OK && !v->changing &&
+		    wal_is_prefix(v->at, stuck->volume->at) &&
 		    v->at.lsn + (uint64_t)world->options.lag_bytes >= stuck->volume->at.lsn)
 			return true;
 	}

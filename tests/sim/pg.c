@@ -49,22 +49,34 @@ static void link_lost(struct postgres *pg)
 	driver_changed(pg);
 }
 
-static void on_link_timer(void *arg)
+static void say_hello(struct postgres *pg)
 {
 	static uint64_t connections;
+	struct message m = { .type = FRAME_HELLO, .generation = pg->params.generation, .from = pg };
+	pg->connection = ++connections;
+	if (!driver_send(pg, &m))
+		pg->connection = 0;
+}
+
+/* As the driver: a HELLO that is not answered within a second is said again on a new connection. */
+static void on_link_timer(void *arg)
+{
 	struct postgres *pg = arg;
 	struct supervisor *s = pg->process->pod->supervisor;
+	if (pg->connection != 0 && !pg->instance.attached && s) {
+		supervisor_forget_agent(s, pg, pg->connection);
+		pg->connection = 0;
+	}
 	if (pg->connection == 0 && s) {
-		pg->connection = ++connections;
-		struct message m = { .type = FRAME_HELLO, .generation = pg->params.generation, .from = pg };
-		(void)driver_send(pg, &m);
-	} else if (pg->connection != 0 && pg->instance.attached) {
+		say_hello(pg);
+	} else if (pg->connection != 0) {
 		struct message m = { .type = FRAME_ASK };
 		(void)driver_send(pg, &m);
 	}
 	int64_t ask_ms = pg->config->settings.ttl_ms / 6;
 	pg->retry_ms = pg->retry_ms * 2 > RETRY_MOST_MS ? RETRY_MOST_MS : pg->retry_ms * 2;
-	loop_timer_set(pg->link_timer, pg->connection == 0 ? pg->retry_ms : ask_ms);
+	bool waits = pg->connection != 0 && !pg->instance.attached;
+	loop_timer_set(pg->link_timer, waits ? RETRY_MOST_MS : pg->connection == 0 ? pg->retry_ms : ask_ms);
 }
 
 /* ---- what is sensed ---- */

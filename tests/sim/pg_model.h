@@ -7,7 +7,8 @@
 #include "sim.h"
 #include "supervisor/machine.h"
 
-enum { QUEUE_MAX = 256, REPLIES_MAX = 64 };
+/* A connection has a buffer of its own; the listener's backlog holds some more. */
+enum { QUEUE_MAX = 288, QUEUE_OF_ONE = 256, REPLIES_MAX = 64 };
 
 enum job_kind { JOB_NONE, JOB_INITDB, JOB_CLONE, JOB_LOOK };
 

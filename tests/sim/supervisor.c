@@ -612,7 +612,8 @@ static void turn(struct supervisor *s)
 
 bool supervisor_send(struct supervisor *s, const struct message *message)
 {
-	if (s->count == QUEUE_MAX)
+	bool opens = message->type == FRAME_HELLO || message->type == 0;
+	if (s->count >= (opens ? QUEUE_MAX : QUEUE_OF_ONE))
 		return false;
 	s->queue[(s->first + s->count++) % QUEUE_MAX] = *message;
 	turn_soon(s);

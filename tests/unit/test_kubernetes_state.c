@@ -53,6 +53,30 @@ static void initialize_that_another_began_is_a_conflict(void **state UNUSED)
 	assert_null(find_call("PATCH", "batman-config"));
 }
 
+static void initialize_of_a_pod_that_is_gone_can_be_begun_anew(void **state UNUSED)
+{
+	start(LIST("5", POD("pg-0", "4", "")),
+	      LIST("9", CONFIG("8", "\"initialize\":\"\",\"howdah.io/initializer\":\"uid-pg-7\"")));
+	assert_true(dcs_view(dcs)->initializer_gone);
+	dcs_initialize_begin(dcs, done, &result);
+	struct http_call *call = find_call("PATCH", "/endpoints/batman-config");
+	assert_true(has(call, "\"resourceVersion\": \"8\""));
+	reply(call, 200, CONFIG("9", "\"initialize\":\"\",\"howdah.io/initializer\":\"uid-pg-0\""));
+	assert_int_equal(result.outcome, DCS_DONE);
+	assert_true(dcs_initialize_is_ours(dcs));
+	assert_false(dcs_view(dcs)->initializer_gone);
+}
+
+static void initialize_of_another_program_is_left_alone(void **state UNUSED)
+{
+	start(LIST("5", POD("pg-0", "4", "")), LIST("9", CONFIG("8", "\"initialize\":\"\"")));
+	assert_false(dcs_view(dcs)->initializer_gone);
+	dcs_initialize_begin(dcs, done, &result);
+	pass_ms(0);
+	assert_int_equal(result.outcome, DCS_CONFLICT);
+	assert_null(find_call("PATCH", "batman-config"));
+}
+
 static void initialize_whose_answer_was_lost_is_found_done(void **state UNUSED)
 {
 	start(LIST("5", POD("pg-0", "4", "")), LIST("9", CONFIG("8", "")));
@@ -238,6 +262,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(initialize_is_begun_by_creating_the_object),
 		TEST(initialize_that_another_began_is_a_conflict),
+		TEST(initialize_of_a_pod_that_is_gone_can_be_begun_anew),
+		TEST(initialize_of_another_program_is_left_alone),
 		TEST(initialize_whose_answer_was_lost_is_found_done),
 		TEST(initialize_ends_with_the_identifier_or_with_nothing),
 		TEST(history_is_written_by_version),

@@ -147,6 +147,7 @@ struct watch {
 	enum watch_state state;
 	bool listed, opened; /* at least once */
 	struct http_call *call;
+	struct instant asked;          /* when the last LIST was sent */
 	struct loop_timer *list_timer; /* until the next LIST */
 	struct loop_timer *open_timer; /* OPENING: until the stream is taken for open */
 	struct backoff backoff;

@@ -64,7 +64,7 @@ void dcs_initialize_begin(struct dcs *dcs, dcs_done *done, void *arg)
 		why = "our own pod was not seen yet";
 	if (refused(dcs, why, done, arg))
 		return;
-	if (object_annotation(store_config(dcs), "initialize") != NULL) {
+	if (object_annotation(store_config(dcs), "initialize") != NULL && !dcs_view(dcs)->initializer_gone) {
 		store_later(dcs, done, arg, DCS_CONFLICT, "the cluster is initialised, or being so, already");
 		return;
 	}

@@ -178,6 +178,18 @@ static void read_members(const struct cache *pods, const char *self, struct view
 	say_surplus(view, surplus);
 }
 
+/* Begun by a pod that has been deleted: nobody will finish it. One that another program began says nothing about who. */
+static bool initializer_is_gone(const struct object *config, const struct cluster *cluster)
+{
+	const char *uid = object_annotation(config, ANNOTATION_INITIALIZER);
+	if (cluster->initialize != INITIALIZE_RUNNING || uid == NULL)
+		return false;
+	for (int i = 0; i < cluster->member_count; i++)
+		if (text_equal(cluster->members[i].pod_uid, uid))
+			return false;
+	return true;
+}
+
 /* Once loaded it stays so: how old the news is, `heard` says. */
 static bool is_loaded(const struct dcs *dcs)
 {
@@ -195,4 +207,5 @@ void view_build(const struct dcs *dcs)
 	read_leader(store_leader(dcs), &view->cluster);
 	read_config(store_config(dcs), view);
 	read_members(&dcs->caches[KIND_PODS], dcs->params.name, view);
+	view->cluster.initializer_gone = initializer_is_gone(store_config(dcs), &view->cluster);
 }

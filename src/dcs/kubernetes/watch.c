@@ -167,6 +167,8 @@ static void on_list_done(void *arg, const struct http_answer *answer)
 	watch->listed = true;
 	watch_open(watch);
 	store_listed(watch->dcs, watch->kind);
+	if (mutant(7))
+		watch->dcs->view->cluster.heard = watch->asked;
 }
 
 void watch_list_now(struct watch *watch)
@@ -175,6 +177,7 @@ void watch_list_now(struct watch *watch)
 	char path[PATH_SIZE];
 	drop_call(watch);
 	watch->state = WATCH_LISTING;
+	watch->asked = loop_now(dcs->loop);
 	watch->written = 0;
 	watch->broken = false;
 	make_path(watch, "", path, sizeof(path));

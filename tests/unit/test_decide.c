@@ -1,0 +1,184 @@
+/* Decisions by values: what the tables' facts are made of. The tables themselves are walked in tests/rules. */
+#include "support_turns.h"
+
+#include "core/gates.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+static struct record *turn;
+
+static int make(void **state UNUSED)
+{
+	turn = calloc(1, sizeof(*turn));
+	return turn == NULL;
+}
+
+static int unmake(void **state UNUSED)
+{
+	free(turn);
+	return 0;
+}
+
+static bool plans(enum action action)
+{
+	for (int i = 0; i < turn->plan.count; i++)
+		if (turn->plan.actions[i] == action)
+			return true;
+	return false;
+}
+
+static const char *database_rule(void)
+{
+	int row = turn->plan.verdicts[TABLE_DATABASE].rule;
+	return row < 0 ? "" : tables[TABLE_DATABASE]->rules[row].id;
+}
+
+/* shop-0 went beyond the fork of timeline 7, whose leader shop-2 has not been heard of for longer than its ttl. */
+static void diverged_without_leader(void)
+{
+	turn_replica(turn, 16000);
+	turn->instance.timeline = 6;
+	turn->instance.timeline_is_sure = true;
+	turn->instance.receive_lsn = turn->instance.replay_lsn = 0x3A1004F20;
+	turn->settings.check_timeline = false;
+	turn_peer(&turn->self, "shop-1", 0x3A0000800);
+	turn_peer(&turn->self, "shop-2", 0);
+	turn->self.peers[0].timeline = 6;
+	turn->self.peers[1].timeline = 0;
+	turn->self.peers[1].role = ROLE_UNINITIALIZED;
+	turn->self.peers[0].role = ROLE_REPLICA;
+}
+
+static void what_is_left_leads_when_nobody_has_the_last_timeline(void **state UNUSED)
+{
+	diverged_without_leader();
+	turn_decide(turn);
+	assert_true(plans(ACT_ACQUIRE));
+}
+
+static void a_diverged_member_waits_for_one_that_does_not_answer(void **state UNUSED)
+{
+	diverged_without_leader();
+	turn->self.peers[1].answered = turn_ago(16000);
+	turn->self.peers[1].silent = true;
+	turn_decide(turn);
+	assert_false(plans(ACT_ACQUIRE));
+}
+
+static void a_diverged_member_waits_for_one_that_has_the_last_timeline(void **state UNUSED)
+{
+	diverged_without_leader();
+	turn->self.peers[1].timeline = 7;
+	turn->self.peers[1].answered = turn_ago(5000); /* dead since, and its copy is still the cluster's */
+	turn->self.peers[1].silent = true;
+	turn_decide(turn);
+	assert_false(plans(ACT_ACQUIRE));
+}
+
+static void a_diverged_member_waits_for_one_whose_database_is_down(void **state UNUSED)
+{
+	diverged_without_leader();
+	turn->self.peers[1].role = ROLE_DEMOTED;
+	turn_decide(turn);
+	assert_false(plans(ACT_ACQUIRE));
+}
+
+static void a_diverged_database_starts_alone_so_that_it_can_be_asked(void **state UNUSED)
+{
+	turn_data_diverged(turn);
+	assert_string_equal(database_rule(), "diverged");
+	turn->self.sight.since = turn_ago(16000);
+	turn_decide(turn);
+	assert_string_equal(database_rule(), "diverged-alone");
+	assert_string_equal(turn->plan.upstream, "");
+}
+
+static void a_new_leader_is_not_followed_twice_in_a_moment(void **state UNUSED)
+{
+	turn_replica(turn, 100);
+	turn->instance.upstream[0] = '\0';
+	turn_decide(turn);
+	assert_true(plans(ACT_FOLLOW));
+	turn->self.followed = turn_ago(200);
+	turn_decide(turn);
+	assert_false(plans(ACT_FOLLOW));
+	turn->self.followed = turn_ago(2000);
+	turn_decide(turn);
+	assert_true(plans(ACT_FOLLOW));
+}
+
+static void empty_and_claimed(void)
+{
+	turn_replica(turn, 100);
+	turn->self.sight = (struct lease_sight){ .held = false };
+	turn->cluster.leader.present = false;
+	turn->cluster.initialize = INITIALIZE_RUNNING;
+	turn->instance.tree = PG_TREE_DOWN;
+	turn->instance.data = DATA_EMPTY;
+	turn->instance.system_identifier[0] = '\0';
+}
+
+static void a_bootstrap_is_taken_over_when_its_pod_has_been_gone_for_a_ttl(void **state UNUSED)
+{
+	empty_and_claimed();
+	turn_decide(turn);
+	assert_false(plans(ACT_INITIALIZE_BEGIN));
+	turn->cluster.initializer_gone = true;
+	turn->self.initializer_gone = turn_ago(14000);
+	turn_decide(turn);
+	assert_false(plans(ACT_INITIALIZE_BEGIN));
+	turn->self.initializer_gone = turn_ago(15001);
+	turn_decide(turn);
+	assert_true(plans(ACT_INITIALIZE_BEGIN));
+}
+
+static bool goes_on(void)
+{
+	struct lease_token token;
+	struct situation s = record_situation(turn);
+	return lease_goes_on(&s, &token);
+}
+
+static void a_lease_goes_on_only_with_its_token_and_a_deadline_ahead(void **state UNUSED)
+{
+	turn_leader(turn, 3000);
+	assert_false(goes_on()); /* we have it already */
+	turn->self.hold = (struct lease_hold){ .ttl_ms = 0 };
+	assert_true(goes_on());
+	struct instant deadline = turn->instance.deadline;
+	turn->instance.deadline = turn_ago(1);
+	assert_false(goes_on());
+	turn->instance.deadline = deadline;
+	turn->self.sight.record.transitions++; /* somebody else's, under our name */
+	assert_false(goes_on());
+}
+
+static void whoever_could_not_lead_stands_aside_for_a_ttl(void **state UNUSED)
+{
+	turn_leader(turn, 3000);
+	struct situation s = record_situation(turn);
+	assert_int_equal(give_up_aside_ms(&s, GIVE_UP_START_TIMEOUT), 15000);
+	assert_int_equal(give_up_aside_ms(&s, GIVE_UP_LEAVING), 0);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, make, unmake)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(what_is_left_leads_when_nobody_has_the_last_timeline),
+		TEST(a_diverged_member_waits_for_one_that_does_not_answer),
+		TEST(a_diverged_member_waits_for_one_that_has_the_last_timeline),
+		TEST(a_diverged_member_waits_for_one_whose_database_is_down),
+		TEST(a_diverged_database_starts_alone_so_that_it_can_be_asked),
+		TEST(a_new_leader_is_not_followed_twice_in_a_moment),
+		TEST(a_bootstrap_is_taken_over_when_its_pod_has_been_gone_for_a_ttl),
+		TEST(a_lease_goes_on_only_with_its_token_and_a_deadline_ahead),
+		TEST(whoever_could_not_lead_stands_aside_for_a_ttl),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
