@@ -99,8 +99,9 @@ struct cluster {
 	enum initialize_state initialize;
 	bool initializer_gone;              /* with INITIALIZE_RUNNING: no pod is left that began it */
 	char system_identifier[SYSID_SIZE]; /* with INITIALIZE_DONE */
-	uint64_t config_object_version;     /* of the config object; 0: it does not exist */
-	bool has_config;                    /* its `config` annotation exists and is an object */
+	int64_t lease_ttl_s; /* howdah.io/lease-ttl: no lease has a longer ttl than this; 0: it does not say */
+	uint64_t config_object_version; /* of the config object; 0: it does not exist */
+	bool has_config;                /* its `config` annotation exists and is an object */
 	bool has_history;
 	struct history history;
 	int member_count;

@@ -97,6 +97,11 @@ enum give_up give_up_decide(const struct situation *s);
 const char *give_up_text(enum give_up reason);
 int64_t give_up_aside_ms(const struct situation *s, enum give_up reason); /* no race of ours for so long after it */
 
+/* The ttl of the next lock write: no longer than the store has been told, so that whoever finds the lock missing knows how long
+ * its holder may count on it; and the ttl that an unknown holder may have. */
+int64_t lease_ttl_to_write_ms(const struct situation *s);
+int64_t lease_ttl_unknown_s(const struct cluster *cluster, const struct settings *settings);
+
 /* Whether the lease that an earlier agent of this pod left with the supervisor goes on; then `token` is its. */
 bool lease_goes_on(const struct situation *s, struct lease_token *token);
 

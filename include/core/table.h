@@ -40,6 +40,7 @@ enum action {
 	ACT_SET_DEADLINE,
 	ACT_PUBLISH,         /* own pod: labels and status */
 	ACT_TAKE_LABELS_OFF, /* the leader's label on other pods */
+	ACT_NOTE_TTL,        /* say in the cluster's state how long a lease may be */
 	ACT_WRITE_HISTORY,
 	ACT_SYNC_SLOTS,
 	ACT_MARK_TIMELINE, /* note on the volume with which lease the timeline began that is streamed */

@@ -171,6 +171,12 @@ static void initialize_finish(struct agent *agent)
 			      agent);
 }
 
+static void note_ttl(struct agent *agent)
+{
+	agent->store_open = true;
+	dcs_note_lease_ttl(agent->dcs, agent->config.settings.ttl_ms / 1000, agent_store_done, agent);
+}
+
 static void mark_timeline(struct agent *agent)
 {
 	struct lease_token token;
@@ -214,6 +220,7 @@ static void (*const effectors[])(struct agent *) = {
 	[ACT_SET_DEADLINE] = agent_set_deadline,
 	[ACT_PUBLISH] = agent_publish,
 	[ACT_TAKE_LABELS_OFF] = agent_take_labels_off,
+	[ACT_NOTE_TTL] = note_ttl,
 	[ACT_WRITE_HISTORY] = agent_write_history,
 	[ACT_SYNC_SLOTS] = agent_sync_slots,
 	[ACT_MARK_TIMELINE] = mark_timeline,

@@ -83,12 +83,12 @@ static void write_lock(struct agent *agent,
 	char token[96] = "";
 	const struct cluster *cluster = dcs_view(agent->dcs);
 	const struct settings *set = &agent->config.settings;
-	struct dcs_lock_write write = { .ttl_ms = set->ttl_ms,
+	struct situation s = agent_situation(agent);
+	struct dcs_lock_write write = { .ttl_ms = lease_ttl_to_write_ms(&s),
 					.limit_ms = set->retry_timeout_ms,
 					.token = agent->self.hold.token,
 					.version = cluster->leader.present ? cluster->leader.version : 0,
 					.pod_ip = agent->config.kubernetes.pod_ip };
-	struct situation s = agent_situation(agent);
 	if (s.instance->tree == PG_TREE_STANDBY && !timeline_is_claimed(&s))
 		write.claim_timeline = timeline_to_claim(&s);
 	if (agent->self.hold.token.leader[0] != '\0' && !instant_is_set(agent->self.hold.start))

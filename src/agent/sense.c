@@ -83,7 +83,7 @@ void agent_sense(struct agent *agent, struct instant now)
 	const struct instance *instance = postgres_instance(agent->pg);
 	if (cluster->loaded) {
 		/* from now, when it was received: a LIST may have begun before what it shows was written */
-		lease_look(&self->sight, &cluster->leader, agent->config.settings.ttl_ms / 1000,
+		lease_look(&self->sight, &cluster->leader, lease_ttl_unknown_s(cluster, &agent->config.settings),
 			   cluster->initialize == INITIALIZE_DONE, mutant(7) ? cluster->heard : now);
 		agent_credit(agent, now);
 		agent_resume_lease(agent);

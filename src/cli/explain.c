@@ -39,6 +39,7 @@ static const struct {
 	{ ACT_ASK_PEERS, "asked the other members" },
 	{ ACT_CAP_DEADLINE, "lowered its deadline" },
 	{ ACT_WRITE_HISTORY, "wrote the timeline history" },
+	{ ACT_NOTE_TTL, "noted how long a lease may be" },
 	{ ACT_TAKE_LABELS_OFF, "took the leader's label off other pods" },
 	{ ACT_CHECKPOINT, "began a checkpoint" },
 	{ ACT_MARK_TIMELINE, "noted where the leader's timeline began" },

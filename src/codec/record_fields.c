@@ -230,6 +230,7 @@ static const struct field cluster_fields[] = {
 	WORD(cluster, initialize, initialize_words),
 	F(cluster, initializer_gone),
 	F(cluster, system_identifier),
+	F(cluster, lease_ttl_s),
 	F(cluster, config_object_version),
 	F(cluster, has_config),
 	F(cluster, has_history),

@@ -42,10 +42,23 @@ static bool must_finish_initialize(const struct situation *s)
 	return s->cluster->initialize != INITIALIZE_DONE || !s->cluster->has_config;
 }
 
+/* A longer ttl is noted before a lease has it, a shorter one when none has the longer any more. */
+static bool must_note_ttl(const struct situation *s)
+{
+	int64_t noted = s->cluster->lease_ttl_s * 1000, ttl = s->settings->ttl_ms;
+	if (s->cluster->config_object_version == 0 || s->self->store_writing || noted == ttl)
+		return false;
+	return noted < ttl || (instant_is_set(s->self->hold.start) && s->self->hold.ttl_ms <= ttl);
+}
+
 static void leader_duties(const struct situation *s, struct plan *plan)
 {
 	if (s->self->foreign_label)
 		plan_add(plan, ACT_TAKE_LABELS_OFF);
+	if (must_note_ttl(s)) {
+		plan_add(plan, ACT_NOTE_TTL);
+		return;
+	}
 	if (!is_primary_up(s))
 		return;
 	if (!s->self->store_writing && must_finish_initialize(s))

@@ -74,7 +74,8 @@ static bool is_armed(const struct situation *s)
 /* A create carries no version: the lock that was deleted may have been another holder's, and that one's T is ahead for a ttl. */
 static bool waits_out(const struct situation *s)
 {
-	return instant_is_set(s->self->created) && elapsed_least_ms(s->self->created, s->now) < s->settings->ttl_ms;
+	return instant_is_set(s->self->created) &&
+	       elapsed_least_ms(s->self->created, s->now) < lease_ttl_unknown_s(s->cluster, s->settings) * 1000;
 }
 
 uint32_t write_facts(const struct situation *s)

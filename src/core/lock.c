@@ -246,6 +246,18 @@ bool lease_goes_on(const struct situation *s, struct lease_token *token)
 	       strcmp(token->leader, s->self->name) == 0 && sight->held && lease_token_matches(token, &sight->record);
 }
 
+int64_t lease_ttl_to_write_ms(const struct situation *s)
+{
+	int64_t noted = s->cluster->lease_ttl_s * 1000;
+	return noted > 0 && noted < s->settings->ttl_ms ? noted : s->settings->ttl_ms;
+}
+
+int64_t lease_ttl_unknown_s(const struct cluster *cluster, const struct settings *settings)
+{
+	int64_t ttl_s = settings->ttl_ms / 1000;
+	return cluster->lease_ttl_s > ttl_s && !mutant(36) ? cluster->lease_ttl_s : ttl_s;
+}
+
 /* Crash, or a start that takes too long: only if somebody can take over (contract 5.5, 5.7). */
 static enum give_up give_up_after_crash(const struct situation *s)
 {

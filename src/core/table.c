@@ -29,6 +29,7 @@ static const char *const names[] = {
 	[ACT_SET_DEADLINE] = "set the deadline",
 	[ACT_PUBLISH] = "publish status and labels",
 	[ACT_TAKE_LABELS_OFF] = "take the leader's label off other pods",
+	[ACT_NOTE_TTL] = "note the ttl",
 	[ACT_WRITE_HISTORY] = "write the timeline history",
 	[ACT_SYNC_SLOTS] = "make member slots",
 	[ACT_MARK_TIMELINE] = "note where the timeline began",

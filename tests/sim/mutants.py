@@ -44,6 +44,8 @@ MUTANTS = {
     33: ("Retry-After obeyed without a cap", "I8", 60, 1, ["--faults", "429,agent frozen"]),
     34: ("lag check skipped", "I3", 60, 1, ["--faults", "cut from the members,two members,machine died", "--lag", "4000"]),
     35: ("store keeps only newer objects", "I7", 500, 1, ["--faults", CUTS + ",store restored"]),
+    36: ("unknown holder counts for the ttl in force", "I1", 300, 1,
+         ["--faults", "ttl,leader object deleted,agent killed,API outage,cut from the API,agent frozen"]),
 }
 
 

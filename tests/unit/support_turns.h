@@ -43,6 +43,7 @@ static inline void turn_cluster(struct cluster *c, const char *holder)
 	c->initialize = INITIALIZE_DONE;
 	text_copy(c->system_identifier, sizeof(c->system_identifier), TURN_SYSID);
 	c->config_object_version = 17;
+	c->lease_ttl_s = 15;
 	c->leader_timeline = 7;
 	c->optime_lsn = TURN_LSN;
 	c->history.count = 1;

@@ -165,6 +165,35 @@ static void whoever_could_not_lead_stands_aside_for_a_ttl(void **state UNUSED)
 	assert_int_equal(give_up_aside_ms(&s, GIVE_UP_LEAVING), 0);
 }
 
+static void a_longer_ttl_is_noted_before_a_lease_has_it(void **state UNUSED)
+{
+	turn_leader(turn, 3000);
+	struct situation s = record_situation(turn);
+	turn->cluster.lease_ttl_s = 10;
+	assert_int_equal(lease_ttl_to_write_ms(&s), 10000);
+	turn_decide(turn);
+	assert_true(plans(ACT_NOTE_TTL));
+	turn->cluster.lease_ttl_s = 15;
+	assert_int_equal(lease_ttl_to_write_ms(&s), 15000);
+	turn_decide(turn);
+	assert_false(plans(ACT_NOTE_TTL));
+}
+
+static void a_shorter_ttl_is_noted_when_the_lease_has_it(void **state UNUSED)
+{
+	turn_leader(turn, 3000);
+	struct situation s = record_situation(turn);
+	turn->cluster.lease_ttl_s = 120;
+	turn->self.hold.ttl_ms = 120000;
+	assert_int_equal(lease_ttl_unknown_s(&turn->cluster, &turn->settings), 120);
+	assert_int_equal(lease_ttl_to_write_ms(&s), 15000);
+	turn_decide(turn);
+	assert_false(plans(ACT_NOTE_TTL));
+	turn->self.hold.ttl_ms = 15000;
+	turn_decide(turn);
+	assert_true(plans(ACT_NOTE_TTL));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make, unmake)
 
 int main(void)
@@ -178,6 +207,8 @@ int main(void)
 		TEST(a_new_leader_is_not_followed_twice_in_a_moment),
 		TEST(a_bootstrap_is_taken_over_when_its_pod_has_been_gone_for_a_ttl),
 		TEST(a_lease_goes_on_only_with_its_token_and_a_deadline_ahead),
+		TEST(a_longer_ttl_is_noted_before_a_lease_has_it),
+		TEST(a_shorter_ttl_is_noted_when_the_lease_has_it),
 		TEST(whoever_could_not_lead_stands_aside_for_a_ttl),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

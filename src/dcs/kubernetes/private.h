@@ -18,6 +18,7 @@ enum kind { KIND_PODS, KIND_STATE /* Endpoints or ConfigMaps */, KIND_COUNT };
 
 #define ANNOTATION_HOLDER_UID  "howdah.io/holder-uid"
 #define ANNOTATION_TIMELINE    "howdah.io/timeline"
+#define ANNOTATION_LEASE_TTL   "howdah.io/lease-ttl"
 #define ANNOTATION_INITIALIZER "howdah.io/initializer"
 #define ANNOTATION_NEXT        "howdah.io/next-timeline"
 #define ANNOTATION_TIMELINES   "howdah.io/timelines"

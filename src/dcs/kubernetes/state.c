@@ -101,6 +101,19 @@ void dcs_initialize_finish(struct dcs *dcs, const char *system_identifier, const
 	config_write(dcs, annotations, &(struct write_params){ .repeat = true, .done = done, .arg = arg });
 }
 
+void dcs_note_lease_ttl(struct dcs *dcs, int64_t ttl_s, dcs_done *done, void *arg)
+{
+	char text[24];
+	struct strbuf b;
+	if (refused(dcs, config_obstacle(dcs), done, arg))
+		return;
+	strbuf_init(&b, text, sizeof(text));
+	strbuf_addf(&b, "%lld", (long long)ttl_s);
+	struct json *annotations = json_new_object();
+	json_set_text(annotations, ANNOTATION_LEASE_TTL, text);
+	config_write(dcs, annotations, &(struct write_params){ .repeat = true, .done = done, .arg = arg });
+}
+
 void dcs_write_history(struct dcs *dcs, const char *history_text, const char *beginnings_text, dcs_done *done,
 		       void *arg)
 {

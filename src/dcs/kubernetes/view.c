@@ -140,6 +140,7 @@ static void read_config(const struct object *config, struct view *view)
 	struct cluster *cluster = &view->cluster;
 	uint64_t version = config != NULL ? config->version : 0;
 	cluster->config_object_version = version;
+	cluster->lease_ttl_s = read_number(config, ANNOTATION_LEASE_TTL, 0);
 	read_initialize(config, cluster);
 	if (view->config_read && version == view->config_read_version)
 		return;
