@@ -4,6 +4,7 @@
 
 #include "core/history.h"
 #include "core/lease.h"
+#include "core/order.h"
 
 /* Contract 1.8.1; the order is that of the metric. */
 enum member_state {
@@ -90,6 +91,8 @@ struct cluster {
 	struct instant heard; /* last answer or watch event of the API, of any kind */
 	struct lease_object leader;
 	uint64_t optime_lsn;       /* of the leader object */
+	char heir[NAME_SIZE];      /* howdah.io/heir: to whom the lock was given when it was released; "": nobody */
+	struct move move;          /* what the failover object asks for */
 	char slots[1024];          /* `slots` annotation as it is; "" none */
 	char holder_uid[UID_SIZE]; /* howdah.io/holder-uid; "" none */
 	uint32_t begun_timeline;   /* the largest of which howdah.io/timelines says how it began; 0: none */

@@ -51,7 +51,10 @@ enum pg_job {
 	PG_JOB_STOP,
 	PG_JOB_FOLLOW,
 	PG_JOB_ASIDE,
-	PG_JOB_INSPECT
+	PG_JOB_INSPECT,
+	PG_JOB_REWIND,
+	PG_JOB_WIPE,
+	PG_JOB_COUNT
 };
 
 struct instance {
@@ -84,6 +87,7 @@ struct instance {
 	uint32_t armed_timeline; /* marker on the volume: the timeline we were armed on last; 0 none */
 	struct lease_token armed_token;
 	int server_version; /* 150018; 0 unknown */
+	bool can_rewind;    /* use_pg_rewind is on, pg_rewind was found, and wal_log_hints or checksums are on */
 
 	/* the server, by SQL; age in `probed` */
 	struct instant probed; /* last good answer */
@@ -109,6 +113,7 @@ struct instance {
 	struct instant failed_at;
 	char failure[REASON_SIZE];
 	int64_t clone_done_bytes, clone_total_bytes; /* -1: unknown */
+	int64_t clone_rate;                          /* bytes a second over the last seconds; -1: unknown */
 };
 
 /* The position that counts in a race: the larger of received and replayed; the checkpoint or minimum recovery point

@@ -98,6 +98,10 @@ void dcs_initialize_cancel(struct dcs *dcs, dcs_done *done, void *arg); /* only 
 void dcs_initialize_finish(struct dcs *dcs, const char *system_identifier,
 			   const char *config_text /* or NULL: leave it */, dcs_done *done, void *arg);
 bool dcs_initialize_is_ours(const struct dcs *dcs); /* "" and begun by this pod */
+/* The whole `config` annotation, if the config object still has that version (0: there is none); else CONFLICT. */
+void dcs_write_config(struct dcs *dcs, const char *config_text, uint64_t version, dcs_done *done, void *arg);
+/* The failover object; a move that asks for nothing clears it. */
+void dcs_write_move(struct dcs *dcs, const struct move *move, dcs_done *done, void *arg);
 /* howdah.io/lease-ttl: before a lock write may carry a longer ttl; it outlives the leader object. */
 void dcs_note_lease_ttl(struct dcs *dcs, int64_t ttl_s, dcs_done *done, void *arg);
 void dcs_write_history(struct dcs *dcs, const char *history_text, const char *beginnings_text, dcs_done *done,

@@ -63,6 +63,12 @@ void postgres_bootstrap_done(
 	struct postgres *pg);                  /* initialize was written: the directory is nobody's attempt any more */
 void postgres_move_aside(struct postgres *pg); /* the whole data directory to DIR.failed.TIME (.failed.TIME/ inside a
 						  mount point); what this attempt made and marked is removed instead */
+/* Onto the history of `from` (contract 5.12): the server is down. What ended uncleanly is brought to a clean end in single-user
+ * mode first, what is ready to be archived is archived, WAL that pg_rewind misses is fetched with restore_command. Under
+ * a marker until it has succeeded (safety.md S14). */
+void postgres_rewind(struct postgres *pg, const struct upstream *from);
+/* The whole data directory, its tablespaces and a pg_wal elsewhere are removed: only where a person or a setting asked for it. */
+void postgres_wipe(struct postgres *pg);
 void postgres_cancel_job(struct postgres *pg); /* kills what a running initdb or clone started; other jobs go on */
 void postgres_reload(struct postgres *pg);     /* the configuration changed: files are rewritten, the server reloads */
 
@@ -70,6 +76,15 @@ void postgres_reload(struct postgres *pg);     /* the configuration changed: fil
  * alone. */
 void postgres_sync_slots(struct postgres *pg, const char (*slots)[NAME_SIZE], int count);
 void postgres_checkpoint(struct postgres *pg); /* after a promotion; asynchronous, instance.control_timeline shows it */
+
+/* ---- other people's programs and passwords ---- */
+
+/* Runs postgresql.callbacks.ACTION with `ACTION ROLE SCOPE` (contract 5.17) beside PostgreSQL, if there is one; one at a time:
+ * a running one is killed with its children. `before_stop` and `pre_promote` belong to the jobs stop and promote. */
+void postgres_callback(struct postgres *pg, const char *action, const char *role);
+/* On a primary: the passwords of superuser, replication and rewind role become those of the configuration (a SCRAM verifier
+ * made here, never the clear text in a statement). Nothing is sent when none has changed since the last success. */
+void postgres_sync_passwords(struct postgres *pg);
 
 /* ---- sensing ---- */
 

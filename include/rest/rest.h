@@ -26,11 +26,26 @@ struct rest_view {
 	struct instant now;
 	struct wall wall;
 	struct wall dcs_last_seen;
-	bool leads;      /* leads_now() */
-	bool loop_alive; /* for /liveness */
+	bool leads;                                    /* leads_now() */
+	bool loop_alive;                               /* for /liveness */
+	const struct restart_order *scheduled_restart; /* NULL: none */
+	const char *failsafe_text;                     /* the `failsafe` annotation, "" when there is none */
+	bool failsafe_active;                          /* a ping of a primary was accepted less than a ttl ago */
 	enum member_state state;
 	enum member_role role;
 	struct rest_counters counters;
+};
+
+/* What a request asks the agent to do; owned by the answer. */
+struct rest_order {
+	enum order_kind kind;
+	char *config_text;       /* ORDER_CONFIG: the whole new configuration, compact JSON */
+	uint64_t config_version; /* ... computed from the config object of this version */
+	struct move move;
+	bool is_failover; /* ORDER_MOVE: it was asked as a failover; for the texts of the answer */
+	struct restart_order restart;
+	bool force, from_leader;   /* ORDER_REINITIALIZE */
+	struct failsafe_ping ping; /* ORDER_FAILSAFE */
 };
 
 struct rest_answer {
@@ -39,9 +54,15 @@ struct rest_answer {
 	char *body;               /* free() it; NULL: none */
 	size_t body_len;
 	const char *extra_headers; /* static, or NULL */
+	struct rest_order
+		order; /* kind ORDER_NONE: answered. Else status is 0: the agent carries it out and answers then */
 };
 
 void rest_answer(const struct rest_view *view, const struct http_request *request, struct rest_answer *answer);
+/* The answer to an order that was carried out, or not: plain text, in the contract's words. */
+void rest_answer_text(struct rest_answer *answer, int status, const char *text);
+/* What ORDER_MOVE is answered when it cannot be (412), by what is known now; MOVE_ASK and MOVE_POSSIBLE have no text. */
+void rest_answer_obstacle(const struct rest_order *order, enum move_obstacle obstacle, struct rest_answer *answer);
 void rest_answer_clear(struct rest_answer *answer);
 
 /* GET /patroni's body (contract 3.5) as a tree; json_free it. */

@@ -106,7 +106,10 @@ static const char *const job_words[] = {
 	[PG_JOB_FOLLOW] = "follow",
 	[PG_JOB_ASIDE] = "aside",
 	[PG_JOB_INSPECT] = "inspect",
+	[PG_JOB_REWIND] = "rewind",
+	[PG_JOB_WIPE] = "wipe",
 };
+static_assert(ARRAY_SIZE(job_words) == PG_JOB_COUNT, "every job has a word");
 
 static const struct field lease_record_fields[] = {
 	F(lease_record, leader), F(lease_record, acquire_time), F(lease_record, renew_time),
@@ -216,11 +219,18 @@ static const struct field peer_fields[] = {
 };
 static const struct shape peer_shape = SHAPE(peer_answer, peer_fields);
 
+static const struct field move_fields[] = {
+	F(move, asked), F(move, leader), F(move, candidate), F(move, scheduled_at), F(move, at_us),
+};
+static const struct shape move_shape = SHAPE(move, move_fields);
+
 static const struct field cluster_fields[] = {
 	F(cluster, loaded),
 	F(cluster, heard),
 	ONE(cluster, leader, lease_object_shape),
 	LSN(cluster, optime_lsn),
+	F(cluster, heir),
+	ONE(cluster, move, move_shape),
 	F(cluster, slots),
 	F(cluster, holder_uid),
 	F(cluster, begun_timeline),
@@ -298,6 +308,7 @@ static const struct field instance_fields[] = {
 	F(instance, armed_timeline),
 	ONE(instance, armed_token, lease_token_shape),
 	F(instance, server_version),
+	F(instance, can_rewind),
 	F(instance, probed),
 	F(instance, answers),
 	F(instance, in_recovery),
@@ -321,6 +332,7 @@ static const struct field instance_fields[] = {
 	F(instance, failure),
 	F(instance, clone_done_bytes),
 	F(instance, clone_total_bytes),
+	F(instance, clone_rate),
 };
 static const struct shape instance_shape = SHAPE(instance, instance_fields);
 

@@ -124,8 +124,10 @@ static const enum member_state job_states[] = {
 	[PG_JOB_START_STANDBY] = STATE_STARTING, [PG_JOB_START_PRIMARY] = STATE_STARTING,
 	[PG_JOB_PROMOTE] = STATE_UNKNOWN,        [PG_JOB_STOP] = STATE_STOPPING,
 	[PG_JOB_FOLLOW] = STATE_UNKNOWN,         [PG_JOB_ASIDE] = STATE_UNKNOWN,
-	[PG_JOB_INSPECT] = STATE_UNKNOWN,
+	[PG_JOB_INSPECT] = STATE_UNKNOWN,        [PG_JOB_REWIND] = STATE_UNKNOWN,
+	[PG_JOB_WIPE] = STATE_CREATING_REPLICA,
 };
+static_assert(ARRAY_SIZE(job_states) == PG_JOB_COUNT, "every job has a state");
 
 static enum member_state state_when_down(const struct instance *i)
 {

@@ -18,6 +18,7 @@ enum kind { KIND_PODS, KIND_STATE /* Endpoints or ConfigMaps */, KIND_COUNT };
 
 #define ANNOTATION_HOLDER_UID  "howdah.io/holder-uid"
 #define ANNOTATION_TIMELINE    "howdah.io/timeline"
+#define ANNOTATION_HEIR        "howdah.io/heir"
 #define ANNOTATION_LEASE_TTL   "howdah.io/lease-ttl"
 #define ANNOTATION_INITIALIZER "howdah.io/initializer"
 #define ANNOTATION_NEXT        "howdah.io/next-timeline"
@@ -287,6 +288,7 @@ void store_listed(struct dcs *dcs, enum kind kind); /* for those who wait for a 
 const struct object *store_put_answer(struct dcs *dcs, enum kind kind,
 				      const struct http_answer *answer); /* of our own request; NULL: it is no object */
 const struct object *store_leader(const struct dcs *dcs);                /* NULL: none */
+const struct object *store_state(const struct dcs *dcs, const char *suffix); /* NULL: there is none */
 const struct object *store_config(const struct dcs *dcs);
 const struct object *store_own_pod(const struct dcs *dcs);
 const char *store_own_uid(const struct dcs *dcs); /* "": not known yet */

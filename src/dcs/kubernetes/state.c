@@ -1,25 +1,30 @@
-/* Writes of the config object (initialize, config, history: contract 1.5) and the headless Service that keeps the Endpoints objects alive. */
+/* Writes of the config object (initialize, config, history: contract 1.5), of the failover object (1.6) and the headless Service that keeps the Endpoints objects alive. */
 #include "dcs/kubernetes/private.h"
 
 #include <string.h>
 
 /* By the version in the view; where there is no object, by creating it, which only one can. */
-static void config_write(struct dcs *dcs, struct json *annotations, struct write_params *params)
+static void state_write(struct dcs *dcs, const char *suffix, struct json *annotations, struct write_params *params)
 {
-	const struct object *config = store_config(dcs);
+	const struct object *object = store_state(dcs, suffix);
 	char name[OBJECT_NAME_SIZE], path[PATH_SIZE];
-	object_name(dcs, "config", name, sizeof(name));
-	object_path(dcs, KIND_STATE, config != NULL ? name : NULL, path, sizeof(path));
-	if (config == NULL)
+	object_name(dcs, suffix, name, sizeof(name));
+	object_path(dcs, KIND_STATE, object != NULL ? name : NULL, path, sizeof(path));
+	if (object == NULL)
 		body_drop_nulls(annotations);
 	params->feature = FEATURE_STATE;
 	params->kind = KIND_STATE;
-	params->method = config != NULL ? "PATCH" : "POST";
+	params->method = object != NULL ? "PATCH" : "POST";
 	params->path = path;
 	params->name = name;
 	params->wanted = params->repeat ? json_copy(annotations) : NULL;
-	params->body = body_text(body_new(dcs, name, annotations, config != NULL ? config->version : 0));
+	params->body = body_text(body_new(dcs, name, annotations, object != NULL ? object->version : 0));
 	write_start(dcs, params);
+}
+
+static void config_write(struct dcs *dcs, struct json *annotations, struct write_params *params)
+{
+	state_write(dcs, "config", annotations, params);
 }
 
 /* Why nothing may be decided on the config object yet; NULL: it may. */
@@ -99,6 +104,38 @@ void dcs_initialize_finish(struct dcs *dcs, const char *system_identifier, const
 	json_set_text(annotations, "initialize", system_identifier);
 	json_set_text(annotations, ANNOTATION_INITIALIZER, NULL);
 	config_write(dcs, annotations, &(struct write_params){ .repeat = true, .done = done, .arg = arg });
+}
+
+void dcs_write_config(struct dcs *dcs, const char *config_text, uint64_t version, dcs_done *done, void *arg)
+{
+	const struct object *config = store_config(dcs);
+	if (refused(dcs, config_obstacle(dcs), done, arg))
+		return;
+	if ((config != NULL ? config->version : 0) != version) {
+		store_later(dcs, done, arg, DCS_CONFLICT, "the configuration was changed by somebody else meanwhile");
+		return;
+	}
+	struct json *annotations = json_new_object();
+	json_set_text(annotations, "config", config_text);
+	config_write(dcs, annotations, &(struct write_params){ .repeat = true, .done = done, .arg = arg });
+}
+
+/* Kept although empty: an object without a request in it is no request (contract 1.6). */
+void dcs_write_move(struct dcs *dcs, const struct move *move, dcs_done *done, void *arg)
+{
+	const struct object *object = store_state(dcs, "failover");
+	const char *obstacle = !dcs->watches[KIND_STATE].listed ? "the store was not read yet" : NULL;
+	if (refused(dcs, obstacle, done, arg))
+		return;
+	if (object == NULL && !move->asked) {
+		store_later(dcs, done, arg, DCS_DONE, "");
+		return;
+	}
+	struct json *annotations = json_new_object();
+	json_set_text(annotations, "leader", move->leader[0] != '\0' ? move->leader : NULL);
+	json_set_text(annotations, "member", move->candidate[0] != '\0' ? move->candidate : NULL);
+	json_set_text(annotations, "scheduled_at", move->scheduled_at[0] != '\0' ? move->scheduled_at : NULL);
+	state_write(dcs, "failover", annotations, &(struct write_params){ .repeat = true, .done = done, .arg = arg });
 }
 
 void dcs_note_lease_ttl(struct dcs *dcs, int64_t ttl_s, dcs_done *done, void *arg)

@@ -57,7 +57,7 @@ void store_stale(struct dcs *dcs)
 
 /* ---- what is where ---- */
 
-static const struct object *state_object(const struct dcs *dcs, const char *suffix)
+const struct object *store_state(const struct dcs *dcs, const char *suffix)
 {
 	char name[OBJECT_NAME_SIZE];
 	object_name(dcs, suffix, name, sizeof(name));
@@ -66,12 +66,12 @@ static const struct object *state_object(const struct dcs *dcs, const char *suff
 
 const struct object *store_leader(const struct dcs *dcs)
 {
-	return state_object(dcs, "");
+	return store_state(dcs, "");
 }
 
 const struct object *store_config(const struct dcs *dcs)
 {
-	return state_object(dcs, "config");
+	return store_state(dcs, "config");
 }
 
 const struct object *store_own_pod(const struct dcs *dcs)
@@ -108,7 +108,7 @@ static bool annotation_differs(const struct object *old, const struct object *ne
 static void note_change(struct dcs *dcs, enum kind kind, const struct object *old, const struct object *new)
 {
 	const char *name = new != NULL ? new->name : old->name;
-	char leader[OBJECT_NAME_SIZE], config[OBJECT_NAME_SIZE];
+	char leader[OBJECT_NAME_SIZE], config[OBJECT_NAME_SIZE], failover[OBJECT_NAME_SIZE];
 	dcs->view->stale = true;
 	if (kind == KIND_PODS) {
 		if (old == NULL || new == NULL || member_differs(old, new))
@@ -117,7 +117,8 @@ static void note_change(struct dcs *dcs, enum kind kind, const struct object *ol
 	}
 	object_name(dcs, "", leader, sizeof(leader));
 	object_name(dcs, "config", config, sizeof(config));
-	if (text_equal(name, leader) || text_equal(name, config))
+	object_name(dcs, "failover", failover, sizeof(failover));
+	if (text_equal(name, leader) || text_equal(name, config) || text_equal(name, failover))
 		store_stale(dcs);
 	if (text_equal(name, config) && annotation_differs(old, new, "config"))
 		dcs->config_changed = true;

@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "codec/status.h"
+#include "codec/units.h"
 
 #include <string.h>
 
@@ -78,6 +79,8 @@ static void read_leader(const struct object *leader, struct cluster *cluster)
 		cluster->slots[0] = '\0'; /* half a JSON text is none */
 	if (!read_text(leader, ANNOTATION_HOLDER_UID, cluster->holder_uid, sizeof(cluster->holder_uid)))
 		cluster->holder_uid[0] = '\0';
+	if (!read_text(leader, ANNOTATION_HEIR, cluster->heir, sizeof(cluster->heir)))
+		cluster->heir[0] = '\0';
 	read_timeline(leader, cluster);
 	cluster->claimed_timeline = (uint32_t)read_number(leader, ANNOTATION_NEXT, 0);
 }
@@ -132,6 +135,18 @@ static uint32_t last_beginning(const char *text)
 		if (text_to_u64(json_key(item), &number) && number <= UINT32_MAX && number > last)
 			last = number;
 	return (uint32_t)last;
+}
+
+static void read_move(const struct object *failover, struct cluster *cluster)
+{
+	struct move *move = &cluster->move;
+	*move = (struct move){ .at_us = 0 };
+	(void)read_text(failover, "leader", move->leader, sizeof(move->leader));
+	(void)read_text(failover, "member", move->candidate, sizeof(move->candidate));
+	(void)read_text(failover, "scheduled_at", move->scheduled_at, sizeof(move->scheduled_at));
+	move->asked = move->leader[0] != '\0' || move->candidate[0] != '\0';
+	if (move->scheduled_at[0] != '\0' && !wall_from_iso(move->scheduled_at, &move->at_us))
+		move->at_us = -1;
 }
 
 /* History and configuration are large: read when their object has changed. */
@@ -207,6 +222,7 @@ void view_build(const struct dcs *dcs)
 	view->cluster.loaded = is_loaded(dcs);
 	read_leader(store_leader(dcs), &view->cluster);
 	read_config(store_config(dcs), view);
+	read_move(store_state(dcs, "failover"), &view->cluster);
 	read_members(&dcs->caches[KIND_PODS], dcs->params.name, view);
 	view->cluster.initializer_gone = initializer_is_gone(store_config(dcs), &view->cluster);
 }
