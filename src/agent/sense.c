@@ -85,6 +85,9 @@ void agent_sense(struct agent *agent, struct instant now)
 		/* from now, when it was received: a LIST may have begun before what it shows was written */
 		lease_look(&self->sight, &cluster->leader, lease_ttl_unknown_s(cluster, &agent->config.settings),
 			   cluster->initialize == INITIALIZE_DONE, mutant(7) ? cluster->heard : now);
+		if (!cluster->leader.present && agent->object_seen)
+			self->confirmed = false; /* it is made anew only after another look */
+		agent->object_seen = cluster->leader.present;
 		agent_credit(agent, now);
 		agent_resume_lease(agent);
 	}

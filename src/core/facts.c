@@ -1,5 +1,6 @@
 #include "facts.h"
 
+#include "base/mutant.h"
 #include "core/gates.h"
 
 #include <string.h>
@@ -14,9 +15,28 @@ bool has_lease(const struct situation *s)
 	return s->self->hold.token.leader[0] != '\0';
 }
 
+/* Every promotion takes a number above all that were seen: somebody on a later timeline has led after us. */
+static bool is_superseded(const struct situation *s)
+{
+	const struct instance *i = s->instance;
+	uint32_t mine = i->tree == PG_TREE_DOWN ? i->control_timeline : i->timeline;
+	for (int k = 0; mine != 0 && k < s->cluster->member_count; k++) {
+		const struct member *m = &s->cluster->members[k];
+		if (m->is_howdah && strcmp(m->name, s->self->name) != 0 && m->timeline > mine)
+			return true;
+	}
+	return false;
+}
+
+static bool record_is_lost(const struct situation *s)
+{
+	return s->cluster->loaded && !s->cluster->leader.present && !mutant(37) && is_superseded(s);
+}
+
 bool lock_is_mine(const struct situation *s)
 {
-	return s->self->sight.held && lease_token_matches(&s->self->hold.token, &s->self->sight.record);
+	return s->self->sight.held && !record_is_lost(s) &&
+	       lease_token_matches(&s->self->hold.token, &s->self->sight.record);
 }
 
 bool view_is_fresh(const struct situation *s)
@@ -37,6 +57,8 @@ bool deadline_is_ahead(const struct situation *s, int64_t ms)
 bool record_is_strangers(const struct situation *s)
 {
 	const struct lease_object *o = &s->cluster->leader;
+	if (record_is_lost(s))
+		return true; /* the record of whoever led since is gone, its timeline is not */
 	if (!s->cluster->loaded || !o->present || !o->readable)
 		return false;
 	if (!s->self->settled && strcmp(o->record.leader, s->self->name) == 0)

@@ -253,7 +253,7 @@ static void forget_leader(struct dcs *dcs)
 	store_stale(dcs);
 }
 
-/* Whoever holds the lease may write the object again; after its T somebody else may have led and be gone from sight with it. */
+/* Whoever holds the lease may write the object again when it was decided so; after its T somebody else may have led and be gone from sight with it. */
 static bool may_create(const struct dcs *dcs)
 {
 	struct instant until = dcs->lock.write.create_until;
@@ -263,10 +263,7 @@ static bool may_create(const struct dcs *dcs)
 static void on_missing(struct dcs *dcs)
 {
 	forget_leader(dcs);
-	if (dcs->lock.work == LOCK_RENEW && may_create(dcs))
-		send_once_more(dcs, NULL);
-	else
-		lock_lost(dcs, "the leader object is gone");
+	lock_lost(dcs, "the leader object is gone");
 }
 
 static void on_looked(void *arg, const struct http_answer *answer)
