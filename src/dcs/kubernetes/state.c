@@ -7,18 +7,17 @@
 static void config_write(struct dcs *dcs, struct json *annotations, struct write_params *params)
 {
 	const struct object *config = store_config(dcs);
-	char name[OBJECT_NAME_SIZE], path[PATH_SIZE];
-	object_name(dcs, "config", name, sizeof(name));
-	object_path(dcs, KIND_STATE, config != NULL ? name : NULL, path, sizeof(path));
+	char path[PATH_SIZE];
+	object_path(dcs, KIND_STATE, config != NULL ? dcs->config_name : NULL, path, sizeof(path));
 	if (config == NULL)
 		body_drop_nulls(annotations);
 	params->feature = FEATURE_STATE;
 	params->kind = KIND_STATE;
 	params->method = config != NULL ? "PATCH" : "POST";
 	params->path = path;
-	params->name = name;
+	params->name = dcs->config_name;
 	params->wanted = params->repeat ? json_copy(annotations) : NULL;
-	params->body = body_text(body_new(dcs, name, annotations, config != NULL ? config->version : 0));
+	params->body = body_text(body_new(dcs, dcs->config_name, annotations, config != NULL ? config->version : 0));
 	write_start(dcs, params);
 }
 
@@ -124,21 +123,20 @@ static void on_service_done(void *arg, enum dcs_outcome outcome, const char *tex
 
 void service_ensure(struct dcs *dcs)
 {
-	char name[OBJECT_NAME_SIZE], path[PATH_SIZE];
+	char path[PATH_SIZE];
 	struct strbuf b;
 	if (!dcs->params.use_endpoints || dcs->service_done || dcs->service_busy)
 		return;
-	object_name(dcs, "config", name, sizeof(name));
 	strbuf_init(&b, path, sizeof(path));
 	strbuf_addf(&b, "/api/v1/namespaces/%s/services", dcs->params.space);
-	struct json *body = body_new(dcs, name, NULL, 0), *spec = json_new_object();
+	struct json *body = body_new(dcs, dcs->config_name, NULL, 0), *spec = json_new_object();
 	json_set_text(spec, "clusterIP", "None");
 	json_set(body, "spec", spec);
 	write_start(dcs, &(struct write_params){ .feature = FEATURE_SERVICE,
 						 .kind = KIND_STATE,
 						 .method = "POST",
 						 .path = path,
-						 .name = name,
+						 .name = dcs->config_name,
 						 .body = body_text(body),
 						 .busy = &dcs->service_busy,
 						 .done = on_service_done,

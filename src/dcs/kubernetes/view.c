@@ -24,7 +24,7 @@ static int64_t read_number(const struct object *object, const char *key, int64_t
 
 static bool annotations_are_texts(const struct object *object)
 {
-	const struct json *annotations = json_path(object->json, "metadata.annotations");
+	const struct json *annotations = object->annotations;
 	if (annotations == NULL || json_is_null(annotations))
 		return true;
 	for (const struct json *item = json_first(annotations); item != NULL; item = json_next(item))
