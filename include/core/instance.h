@@ -98,7 +98,6 @@ struct instance {
 	char upstream[NAME_SIZE]; /* member it was configured to follow, "": nobody */
 	char upstream_host[HOST_SIZE];
 	int upstream_port;
-	struct history history;       /* of the local timeline's history file */
 	struct wall postmaster_start; /* what pg_postmaster_start_time() says */
 
 	/* jobs */
@@ -109,6 +108,8 @@ struct instance {
 	struct instant failed_at;
 	char failure[REASON_SIZE];
 	int64_t clone_done_bytes, clone_total_bytes; /* -1: unknown */
+
+	struct history history; /* of the local timeline's history file; last, for it is large and seldom changes */
 };
 
 /* The position that counts in a race: the larger of received and replayed; the checkpoint or minimum recovery point
