@@ -102,7 +102,6 @@ struct instance {
 	char upstream[NAME_SIZE]; /* member it was configured to follow, "": nobody */
 	char upstream_host[HOST_SIZE];
 	int upstream_port;
-	struct history history;       /* of the local timeline's history file */
 	struct wall postmaster_start; /* what pg_postmaster_start_time() says */
 
 	/* jobs */
@@ -114,6 +113,8 @@ struct instance {
 	char failure[REASON_SIZE];
 	int64_t clone_done_bytes, clone_total_bytes; /* -1: unknown */
 	int64_t clone_rate;                          /* bytes a second over the last seconds; -1: unknown */
+
+	struct history history; /* of the local timeline's history file; last, for it is large and seldom changes */
 };
 
 /* The position that counts in a race: the larger of received and replayed; the checkpoint or minimum recovery point

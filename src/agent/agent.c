@@ -99,6 +99,7 @@ static void apply_config(struct agent *agent)
 		log_warning("the dynamic configuration is not used: %s", err.text);
 		return;
 	}
+	agent->said_is_old = true;
 	const struct settings *set = &agent->config.settings;
 	kubernetes_set_times(agent->dcs, set->ttl_ms / 1000, set->retry_timeout_ms, set->loop_wait_ms);
 	postgres_reload(agent->pg);
@@ -158,6 +159,7 @@ struct agent *agent_create(struct loop *loop, const struct agent_params *params,
 		  params->config_path != NULL ? params->config_path : "");
 	text_copy(agent->pod_uid, sizeof(agent->pod_uid), params->pod_uid != NULL ? params->pod_uid : "");
 	text_copy(agent->self.name, sizeof(agent->self.name), agent->config.name);
+	agent->said_is_old = true;
 	agent->http = http_client_create(loop, "howdah/" HOWDAH_VERSION);
 	if (!apply_bootstrap_config(&agent->config, err) || !create_dcs(agent, err) || !create_postgres(agent, err))
 		goto fail;
@@ -189,6 +191,7 @@ void agent_destroy(struct agent *agent)
 	http_client_destroy(agent->http);
 	recorder_close(agent->recorder);
 	config_clear(&agent->config);
+	free(agent->beginnings);
 	free(agent);
 }
 

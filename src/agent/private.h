@@ -25,6 +25,19 @@ struct seen_instance { /* what of an instance's change does not wait */
 	struct instant deadline;
 };
 
+/* What our pod should say, beside what the configuration says. */
+struct status_source {
+	uint64_t lsn, replay_lsn, receive_lsn; /* the last two: 0: not said */
+	enum member_state state;
+	enum member_role role;
+	int label;
+	uint32_t timeline;          /* 0: not said */
+	char replication_state[24]; /* "": not said */
+	bool has_lsn, checkpoint_is_pending, pending_restart, paused;
+	char none[4];
+};
+static_assert(sizeof(struct status_source) == 3 * 8 + 4 * 4 + 24 + 4 + 4, "no padding: it is compared bytewise");
+
 struct agent {
 	struct seen_instance seen;
 	struct loop *loop;
@@ -46,6 +59,10 @@ struct agent {
 	struct wall dcs_seen;
 	struct peer_call calls[MEMBERS_MAX];
 	int calls_open;
+	char *beginnings; /* that self.beginning was read from, for this timeline; NULL: not yet */
+	uint32_t beginnings_timeline;
+	struct status_source said;   /* what status and essential were made of */
+	bool said_is_old;            /* ... under another configuration */
 	char status[STATUS_SIZE];    /* what our pod should say */
 	char essential[STATUS_SIZE]; /* the same without positions: a change is written at once */
 	char essential_written[STATUS_SIZE];

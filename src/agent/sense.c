@@ -4,6 +4,7 @@
 #include "base/mutant.h"
 #include "base/strbuf.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 const struct member *agent_own_member(const struct agent *agent)
@@ -22,22 +23,30 @@ static bool other_pod_has_leader_label(const struct agent *agent, const struct c
 	return false;
 }
 
-/* With which lease the store says that the timeline began on which we were armed last. */
-static void look_up_beginning(struct agent *agent, uint32_t timeline)
+static void read_beginning(struct self *self, const char *text, uint32_t timeline)
 {
 	struct err err;
 	char key[16];
 	struct strbuf b;
-	agent->self.beginning[0] = '\0';
-	if (timeline == 0)
-		return;
-	const char *text = dcs_beginnings_text(agent->dcs);
 	AUTO(json) struct json *map = json_parse(text, strlen(text), &err);
 	strbuf_init(&b, key, sizeof(key));
 	strbuf_addf(&b, "%u", timeline);
 	const char *token = json_get_text(map, key);
-	if (token != NULL)
-		text_copy(agent->self.beginning, sizeof(agent->self.beginning), token);
+	text_copy(self->beginning, sizeof(self->beginning), token != NULL ? token : "");
+}
+
+/* With which lease the store says that the timeline began on which we were armed last. */
+static void look_up_beginning(struct agent *agent, uint32_t timeline)
+{
+	const char *text = timeline != 0 ? dcs_beginnings_text(agent->dcs) : "";
+	if (agent->beginnings != NULL && timeline == agent->beginnings_timeline && text_equal(text, agent->beginnings))
+		return;
+	free(agent->beginnings);
+	agent->beginnings = strdup(text);
+	if (agent->beginnings == NULL)
+		abort();
+	agent->beginnings_timeline = timeline;
+	read_beginning(&agent->self, text, timeline);
 }
 
 /* What was refused is not asked for again at once. */

@@ -55,13 +55,16 @@ static void reconfigure(struct postgres *pg)
 	link_send(pg, FRAME_RELOAD, NULL, 0, on_reconfigured);
 }
 
+/* All of an instance but its history. */
+static const size_t told_size = offsetof(struct instance, history);
+
 static bool same_but_for_clocks(struct postgres *pg)
 {
 	struct instance *in = &pg->instance;
 	struct instant heard = in->heard, probed = in->probed;
 	in->heard = pg->told.heard;
 	in->probed = pg->told.probed;
-	bool same = memcmp(in, &pg->told, sizeof(*in)) == 0;
+	bool same = !pg->history_is_new && memcmp(in, &pg->told, told_size) == 0;
 	in->heard = heard;
 	in->probed = probed;
 	return same;
@@ -86,7 +89,8 @@ void postgres_turn(struct postgres *pg)
 	pg->turning = false;
 	if (same_but_for_clocks(pg))
 		return;
-	memcpy(&pg->told, &pg->instance, sizeof(pg->told));
+	memcpy(&pg->told, &pg->instance, told_size);
+	pg->history_is_new = false;
 	loop_timer_set(pg->change_timer, 0);
 }
 
@@ -120,7 +124,7 @@ struct postgres *postgres_create(struct loop *loop, const struct postgres_params
 	pg->turn_timer = loop_timer_create(loop, on_turn_timer, pg);
 	pg->poll_timer = loop_timer_create(loop, on_turn_timer, pg);
 	pg->change_timer = loop_timer_create(loop, on_change_timer, pg);
-	memcpy(&pg->told, &pg->instance, sizeof(pg->told));
+	memcpy(&pg->told, &pg->instance, told_size);
 	passwords_init(pg);
 	remover_init(pg);
 	probe_init(pg);

@@ -255,7 +255,8 @@ struct postgres {
 	uint64_t generation;
 	void (*on_change)(void *arg);
 	void *arg;
-	struct instance instance, told;
+	struct instance instance, told; /* told: without its history */
+	bool history_is_new;            /* ... which was not told yet */
 	struct postgres_details details;
 	struct link link;
 	struct run run;

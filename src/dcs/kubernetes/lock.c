@@ -127,12 +127,11 @@ static struct json *held_annotations(const struct dcs *dcs, const char *renew_ti
 static char *held_body(const struct dcs *dcs, const char *renew_time)
 {
 	const struct lock *lock = &dcs->lock;
-	char name[OBJECT_NAME_SIZE];
 	struct json *annotations = held_annotations(dcs, renew_time);
-	object_name(dcs, "", name, sizeof(name));
 	if (lock->create)
 		body_drop_nulls(annotations);
-	struct json *body = body_new(dcs, name, annotations, lock->create || mutant(10) ? 0 : lock->version);
+	struct json *body =
+		body_new(dcs, dcs->leader_name, annotations, lock->create || mutant(10) ? 0 : lock->version);
 	struct json *subsets = subsets_wanted(dcs, lock->pod_ip, lock->create ? NULL : store_leader(dcs));
 	if (subsets != NULL)
 		json_set(body, "subsets", subsets);
@@ -178,14 +177,12 @@ static char *prepare_send(void *arg)
 static char *release_body(const struct dcs *dcs, const struct object *leader)
 {
 	const struct lock *lock = &dcs->lock;
-	char name[OBJECT_NAME_SIZE];
 	struct json *annotations = json_new_object();
 	json_set_text(annotations, "leader", NULL);
 	set_position(annotations, &lock->write.position);
 	json_set_text(annotations, ANNOTATION_HOLDER_UID, NULL);
 	set_timeline(annotations, &lock->write.position);
-	object_name(dcs, "", name, sizeof(name));
-	struct json *body = body_new(dcs, name, annotations, mutant(10) ? 0 : lock->version);
+	struct json *body = body_new(dcs, dcs->leader_name, annotations, mutant(10) ? 0 : lock->version);
 	if (dcs->params.use_endpoints && json_count(json_get(leader->json, "subsets")) > 0)
 		json_set(body, "subsets", json_new_array());
 	return body_text(body);
@@ -286,13 +283,12 @@ static void on_looked(void *arg, const struct http_answer *answer)
 /* One GET by name: also of an object that lost our labels and is in no LIST (safety.md L4). */
 static void lock_look(struct dcs *dcs)
 {
-	char name[OBJECT_NAME_SIZE], path[PATH_SIZE];
+	char path[PATH_SIZE];
 	if (time_is_over(dcs)) {
 		lock_end(dcs, DCS_NO_ANSWER, "refused by the version, and no time is left to look why");
 		return;
 	}
-	object_name(dcs, "", name, sizeof(name));
-	object_path(dcs, KIND_STATE, name, path, sizeof(path));
+	object_path(dcs, KIND_STATE, dcs->leader_name, path, sizeof(path));
 	struct call_params params = {
 		.method = "GET",
 		.path = path,
@@ -339,9 +335,8 @@ static void on_answer(void *arg, const struct http_answer *answer)
 static void lock_send(struct dcs *dcs)
 {
 	struct lock *lock = &dcs->lock;
-	char name[OBJECT_NAME_SIZE], path[PATH_SIZE];
-	object_name(dcs, "", name, sizeof(name));
-	object_path(dcs, KIND_STATE, lock->create ? NULL : name, path, sizeof(path));
+	char path[PATH_SIZE];
+	object_path(dcs, KIND_STATE, lock->create ? NULL : dcs->leader_name, path, sizeof(path));
 	struct call_params params = {
 		.method = lock->create ? "POST" : "PATCH",
 		.path = path,
