@@ -87,6 +87,7 @@ struct instance {
 	uint32_t armed_timeline; /* marker on the volume: the timeline we were armed on last; 0 none */
 	struct lease_token armed_token;
 	int server_version; /* 150018; 0 unknown */
+	bool rewind_marked; /* with DATA_MARKED: a rewind was begun and not finished; it may be repeated */
 	bool can_rewind;    /* use_pg_rewind is on, pg_rewind was found, and wal_log_hints or checksums are on */
 
 	/* the server, by SQL; age in `probed` */

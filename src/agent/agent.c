@@ -16,7 +16,8 @@ struct situation agent_situation(const struct agent *agent)
 				   .self = &agent->self,
 				   .instance = postgres_instance(agent->pg),
 				   .settings = &agent->config.settings,
-				   .now = loop_now(agent->loop) };
+				   .now = loop_now(agent->loop),
+				   .wall = loop_wall(agent->loop) };
 }
 
 /* Events of a quiet cluster are merged; while something is being brought about, each one counts at once. */

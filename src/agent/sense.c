@@ -85,6 +85,32 @@ static void sense_slots(struct agent *agent, const struct instance *instance)
 	agent->self.slots_due = agent->config.settings.use_slots && strcmp(slots, agent->slots) != 0;
 }
 
+/* Since when nothing of ours can commit any more, while the lock is still ours. */
+static void sense_end(struct self *self, const struct situation *s)
+{
+	const struct instance *i = s->instance;
+	bool ended = i->tree == PG_TREE_DOWN || (i->tree == PG_TREE_STOPPING && !i->writable);
+	if (!lock_is_mine(s) || !ended)
+		self->ended_at = (struct instant){ 0, 0 };
+	else if (!instant_is_set(self->ended_at))
+		self->ended_at = s->now;
+}
+
+/* What people asked of this member goes on until it is done or cannot be. */
+static void sense_wishes(struct agent *agent, struct instant now)
+{
+	struct self *self = &agent->self;
+	struct situation s = agent_situation(agent);
+	s.now = now;
+	sense_end(self, &s);
+	self->restart_pending = postgres_details(agent->pg)->pending_restart;
+	enum restart_step step = restart_decide(&s);
+	if (step == RESTART_DONE || step == RESTART_DROP)
+		self->restart = (struct restart_order){ .asked = false };
+	if (s.instance->data == DATA_EMPTY)
+		self->reinitialize = false;
+}
+
 void agent_sense(struct agent *agent, struct instant now)
 {
 	struct self *self = &agent->self;
@@ -111,6 +137,7 @@ void agent_sense(struct agent *agent, struct instant now)
 	self->store_writing = agent->store_open || failed_lately(agent->store_failed, now);
 	if (instance->tree == PG_TREE_PRIMARY && instance->answers && !instance->in_recovery)
 		self->last_up = now;
+	sense_wishes(agent, now);
 	look_up_beginning(agent, instance->armed_timeline);
 	sense_publication(agent, now);
 	sense_slots(agent, instance);

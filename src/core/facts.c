@@ -170,18 +170,9 @@ bool peers_need_asking(const struct situation *s)
 
 bool failover_is_possible(const struct situation *s)
 {
-	for (int i = 0; i < s->self->peer_count; i++) {
-		const struct peer_answer *peer = &s->self->peers[i];
-		const struct member *member = cluster_member(s->cluster, peer->name);
-		if (member == NULL || !peer_is_fresh(peer, s->now) || peer->nofailover || !peer->in_recovery ||
-		    peer->lsn == 0)
-			continue;
-		if (peer->state != STATE_RUNNING)
-			continue;
-		uint64_t lag = s->cluster->optime_lsn > peer->lsn ? s->cluster->optime_lsn - peer->lsn : 0;
-		if (lag <= (uint64_t)s->settings->maximum_lag_on_failover_bytes)
+	for (int i = 0; i < s->self->peer_count; i++)
+		if (peer_is_fit(s, &s->self->peers[i]))
 			return true;
-	}
 	return false;
 }
 

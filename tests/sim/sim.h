@@ -72,6 +72,7 @@ struct sim_options {
 	bool quiet;                         /* no faults at all */
 	bool bad_clocks;                    /* BOOTTIME up to 8 % off */
 	bool one_clock;                     /* RAW is no better: both up to 3 % off */
+	bool can_rewind;                    /* checksums, or hint bits in the WAL */
 	bool busybody;                      /* somebody annotates the leader object all the time */
 	int64_t start_timeout_s, lag_bytes; /* primary_start_timeout, maximum_lag_on_failover */
 	bool trace;
@@ -252,6 +253,7 @@ bool wal_is_prefix(struct position a, struct position b);
 uint64_t wal_left_at(int of, uint32_t timeline);
 /* The branch with this timeline number in the history of `of`; -1: none. */
 int wal_ancestor(int of, uint32_t timeline);
+bool wal_rewind(struct position *at, struct position source); /* false: nothing in common */
 void wal_history(int of, struct history *history);
 
 /* ---- server.c: the data directory and the processes on it ---- */
@@ -266,6 +268,7 @@ struct volume {
 	bool standby_signal;
 	bool changing;  /* the marker of an unfinished change */
 	bool bootstrap; /* the marker of our own attempt */
+	bool rewinding; /* with changing: by a rewind */
 	bool roles_made;
 	uint32_t next_timeline; /* the number its next promotion takes */
 	uint32_t armed_timeline;

@@ -116,8 +116,10 @@ static struct json *held_annotations(const struct dcs *dcs, const char *renew_ti
 	if (lock->work == LOCK_RENEW)
 		set_position(annotations, &lock->write.position);
 	annotation_set(annotations, ANNOTATION_HOLDER_UID, store_own_uid(dcs));
-	if (lock->work == LOCK_ACQUIRE) /* the last holder's; ours begins with the promotion */
+	if (lock->work == LOCK_ACQUIRE) { /* the last holder's; our timeline begins with the promotion */
 		json_set_text(annotations, ANNOTATION_TIMELINE, NULL);
+		json_set_text(annotations, ANNOTATION_HEIR, NULL);
+	}
 	set_timeline(annotations, &lock->write.position);
 	if (lock->write.claim_timeline != 0)
 		set_number(annotations, ANNOTATION_NEXT, lock->write.claim_timeline);
@@ -181,6 +183,7 @@ static char *release_body(const struct dcs *dcs, const struct object *leader)
 	json_set_text(annotations, "leader", NULL);
 	set_position(annotations, &lock->write.position);
 	json_set_text(annotations, ANNOTATION_HOLDER_UID, NULL);
+	annotation_set(annotations, ANNOTATION_HEIR, lock->write.heir);
 	set_timeline(annotations, &lock->write.position);
 	struct json *body = body_new(dcs, dcs->leader_name, annotations, mutant(10) ? 0 : lock->version);
 	if (dcs->params.use_endpoints && json_count(json_get(leader->json, "subsets")) > 0)
