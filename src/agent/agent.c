@@ -90,6 +90,14 @@ static void on_postgres_change(void *arg)
 		agent_wake(agent);
 }
 
+static void on_postgres_probed(void *arg)
+{
+	struct agent *agent = arg;
+	agent_rest_probed(agent);
+	if (agent->self.asking) /* our own position counts beside the others' */
+		agent_wake(agent);
+}
+
 static void apply_config(struct agent *agent)
 {
 	struct err err;
@@ -136,6 +144,7 @@ static bool create_postgres(struct agent *agent, struct err *err)
 	struct postgres_params params = { .config = &agent->config,
 					  .generation = (uint64_t)loop_now(agent->loop).boot_us,
 					  .on_change = on_postgres_change,
+					  .on_probed = on_postgres_probed,
 					  .arg = agent };
 	agent->pg = postgres_create(agent->loop, &params, err);
 	return agent->pg != NULL;
@@ -185,7 +194,7 @@ void agent_destroy(struct agent *agent)
 	if (agent == NULL)
 		return;
 	loop_timer_destroy(agent->timer);
-	http_server_destroy(agent->rest);
+	agent_stop_rest(agent);
 	agent_cancel_peers(agent);
 	postgres_destroy(agent->pg);
 	dcs_destroy(agent->dcs);

@@ -17,7 +17,7 @@ enum race_fact {
 	FACT_R_DISTRUST,  /* the store was restored, and not every member has been heard */
 	FACT_R_NAMED,     /* a person named it as the next leader */
 	FACT_R_ANOTHER,   /* somebody named another one, who can */
-	FACT_R_HEARD,     /* every other member answered just now, or surely does not */
+	FACT_R_HEARD,     /* every other member answered just now, or surely does not; and so did our own server */
 	FACT_R_PRIMARY,   /* somebody answers as a primary */
 	FACT_R_AHEAD,     /* somebody who may lead has more WAL */
 	FACT_R_PREFERRED, /* somebody has as much, and a higher failover_priority */
@@ -37,7 +37,7 @@ static const char *const names[] = {
 	[FACT_R_DISTRUST] = "the store was restored and not every member was heard",
 	[FACT_R_NAMED] = "it was named as the next leader",
 	[FACT_R_ANOTHER] = "another member was named, and can lead",
-	[FACT_R_HEARD] = "the other members were asked",
+	[FACT_R_HEARD] = "the other members and our own server were asked",
 	[FACT_R_PRIMARY] = "another member says that it is primary",
 	[FACT_R_AHEAD] = "another member has more WAL",
 	[FACT_R_PREFERRED] = "another member has as much WAL and a higher priority",
@@ -156,7 +156,8 @@ uint32_t race_facts(const struct situation *s)
 	       when(set->nofailover || set->failover_priority <= 0, R(BARRED)) | when(aside, R(ASIDE)) |
 	       when(s->instance->term_pending, R(LEAVING)) | when(known, R(KNOWN)) |
 	       when(is_diverged(rejoin_decide(s)), R(DIVERGED)) | when(is_lagging(s), R(LAGGING)) |
-	       when(behind, R(BEHIND)) | when(distrusts(s), R(DISTRUST)) | when(peers_are_heard(s), R(HEARD)) |
+	       when(behind, R(BEHIND)) | when(distrusts(s), R(DISTRUST)) |
+	       when(peers_are_heard(s) && within_ms(s->instance->probed, PEER_FRESH_MS, s->now), R(HEARD)) |
 	       when(any_primary(s), R(PRIMARY)) | when(any_ahead(s), R(AHEAD)) | when(any_preferred(s), R(PREFERRED));
 }
 

@@ -119,6 +119,7 @@ struct postgres *postgres_create(struct loop *loop, const struct postgres_params
 	pg->config = params->config;
 	pg->generation = params->generation;
 	pg->on_change = params->on_change;
+	pg->on_probed = params->on_probed;
 	pg->arg = params->arg;
 	pg->instance.clone_done_bytes = pg->instance.clone_total_bytes = -1;
 	pg->turn_timer = loop_timer_create(loop, on_turn_timer, pg);

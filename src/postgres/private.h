@@ -254,6 +254,7 @@ struct postgres {
 	const struct config *config;
 	uint64_t generation;
 	void (*on_change)(void *arg);
+	void (*on_probed)(void *arg);
 	void *arg;
 	struct instance instance, told; /* told: without its history */
 	bool history_is_new;            /* ... which was not told yet */

@@ -170,7 +170,7 @@ static const char *race_is_safe(const struct table *t, uint32_t f, const struct 
 	if (f & named)
 		f &= ~(named | waived);
 	uint32_t must = bit(t, "PostgreSQL runs as a standby") | bit(t, "the data belongs to this cluster") |
-			bit(t, "the other members were asked");
+			bit(t, "the other members and our own server were asked");
 	if (does(rule, ACT_ACQUIRE) && f != must)
 		return "wins with something against it";
 	if (f == must && !does(rule, ACT_ACQUIRE))

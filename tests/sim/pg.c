@@ -102,7 +102,7 @@ void driver_look_at_data(struct postgres *pg)
 	text_copy(in->system_identifier, sizeof(in->system_identifier), v->system_identifier);
 	in->control = v->control;
 	in->control_timeline = v->at.branch >= 0 ? wal_branch(v->at.branch)->timeline : 0;
-	bool clean = v->control == CONTROL_SHUT_DOWN || v->control == CONTROL_SHUT_DOWN_IN_RECOVERY;
+	bool clean = v->control == CONTROL_SHUT_DOWN_IN_RECOVERY;
 	in->newest_timeline = newest_timeline(v);
 	in->control_lsn = v->at.branch < 0 ? 0 : clean ? v->at.lsn : v->checkpoint_lsn;
 	in->has_standby_signal = v->standby_signal;
@@ -293,6 +293,8 @@ static void on_probe_answer(void *arg)
 	if (before.answers != in->answers || before.in_recovery != in->in_recovery ||
 	    before.streaming != in->streaming || before.timeline != in->timeline)
 		driver_changed(pg);
+	if (!pg->process->dead && pg->params.on_probed)
+		pg->params.on_probed(pg->params.arg);
 }
 
 void postgres_probe(struct postgres *pg)

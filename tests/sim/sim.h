@@ -82,7 +82,7 @@ struct sim_options {
 };
 
 struct sim_counters {
-	long events, decisions, leaderships, promotions, commits, lost_commits, api_requests, agents;
+	long events, decisions, leaderships, promotions, commits, lost_commits, api_requests, agents, handovers;
 	long rules; /* not used by rules that never fired */
 };
 
@@ -291,6 +291,7 @@ struct server {
 	bool as_primary;         /* how it was started */
 	bool postmaster;         /* alive */
 	bool orphan;             /* a backend that outlives the postmaster and commits on and on */
+	bool orderly;            /* stopping: by a fast or smart stop */
 	bool was_writable;       /* while stopping: backends may still commit */
 	struct server *upstream; /* it streams from; NULL: it does not */
 	struct event *step, *receive, *stream_retry, *dying;
