@@ -38,8 +38,13 @@ def members(programs):
     made = []
 
     def make(name, **settings):
+        return make.unattached(name, **settings).attach()
+
+    def unattached(name, **settings):
         made.append(Member(name, base, programs, settings))
         return made[-1]
+
+    make.unattached = unattached
 
     yield make
     for member in made:

@@ -36,26 +36,28 @@ class Member:
     def __init__(self, name, base, programs, settings):
         self.name, self.programs, self.settings = name, programs, settings
         self.home = base / name
-        self.data, self.run = self.home / "data", self.home / "run"
+        self.data_dir, self.run = self.home / "data", self.home / "run"
+        self.data = self.data_dir  # as we see it, who may be in another mount namespace
+        self.enter = []  # a command before the agent's: into another mount namespace
         self.home.mkdir()
         if AS_POSTGRES:
             shutil.chown(self.home, "postgres", "postgres")
         self.port = free_port()
         self.state, self.agent = None, None
-        self.attach()
 
     def attach(self):
         """Starts an agent. The supervisor and PostgreSQL outlive it."""
         driver, supervisor = self.programs
         env = {k: v for k, v in os.environ.items() if not k.startswith(("PG", "KUBERNETES"))}
         self.log = open(self.home / "agent.log", "a")
-        self.agent = subprocess.Popen([*AS_POSTGRES, driver, self.name, self.data, self.run, str(self.port), supervisor,
-                                       json.dumps(self.settings)],
+        self.agent = subprocess.Popen([*self.enter, *AS_POSTGRES, driver, self.name, self.data_dir, self.run,
+                                       str(self.port), supervisor, json.dumps(self.settings)],
                                       stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, text=True, env=env,
                                       cwd="/")
         self.lines, self.state = queue.Queue(), None
         threading.Thread(target=self._read, args=(self.agent, self.lines), daemon=True).start()
         self.wait(lambda s: s["attached"])
+        return self
 
     @staticmethod
     def _read(agent, lines):

@@ -240,7 +240,7 @@ def test_a_group_writable_directory_is_made_fit(primary):
 def test_two_agents_of_two_runs_do_not_share_a_directory(programs, members, primary):
     twin = members("pg-9")
     twin.end()
-    twin.data = primary.data
+    twin.data_dir = primary.data_dir
     twin.attach()
     twin.say("state")
     state = twin.wait(lambda s: s["attached"])
