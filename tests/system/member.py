@@ -147,10 +147,10 @@ class Member:
     def supervisor_pid(self):
         for proc in pathlib.Path("/proc").glob("[0-9]*"):
             try:
-                words = (proc / "cmdline").read_bytes().split(b"\0")
+                words, name = (proc / "cmdline").read_bytes().split(b"\0"), (proc / "comm").read_text().strip()
             except OSError:
                 continue
-            if words[0].endswith(b"howdah-supervisor") and str(self.run).encode() in words:
+            if name == "howdah-superv" and str(self.run).encode() in words:
                 return int(proc.name)
         return None
 
