@@ -486,6 +486,59 @@ def test_a_promotion_whose_file_hangs_counts_as_writable(member, agent):
     assert agent.reason == "deadline"
 
 
+@pytest.fixture
+def frozen_volume(base):
+    """A member on a file system of its own that can be frozen: whoever writes there waits as for a dead disk, deaf to signals."""
+    path = pathlib.Path(tempfile.mkdtemp(dir=base))
+    os.chown(path, pwd.getpwnam(USER).pw_uid, -1)
+    script = (f"truncate -s 200M {path}/disk && mkfs.ext4 -q {path}/disk && mkdir {path}/volume && mount -o loop {path}/disk {path}/volume"
+              f" && chown {USER} {path}/volume && cp -a {base}/template {path}/volume/data && echo ready && exec sleep 1000")
+    holder = subprocess.Popen(["unshare", "--mount", "--propagation", "private", "sh", "-c", script], text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    enter = ["nsenter", f"--target={holder.pid}", "--mount", "--"]
+
+    def freeze_volume(flag):
+        subprocess.run([*enter, "fsfreeze", flag, path / "volume"], check=flag == "-f", capture_output=True, timeout=20)
+
+    member = Member(path)
+    try:
+        if holder.stdout.readline().strip() != "ready":
+            pytest.skip(f"no file system can be mounted here: {holder.stderr.read().strip()}")
+        member.data = path / "volume" / "data"
+        member.enter, member.freeze = enter, freeze_volume
+        yield member
+    finally:
+        freeze_volume("-u")
+        member.finish()
+        holder.kill()
+        holder.wait()
+
+
+@needs_root
+def test_a_promotion_on_a_dead_disk_is_fenced_at_its_deadline(frozen_volume):
+    member = frozen_volume
+    member.supervisor(wrap=member.enter)
+    agent = member.client()
+    subprocess.run([*member.enter, "touch", member.data / "standby.signal"], check=True, timeout=20)
+    assert agent.start(STANDBY, member.argv(), ENV) == "ok"
+    agent.wait_tree("standby")
+    member.freeze("-f")
+    agent.deadline(2)
+    assert agent.ask(protocol.PROMOTE, seconds=1) == "ok"
+    child, = hanging(member, "howdah-look")
+    assert pathlib.Path(f"/proc/{child}/stat").read_text().rsplit(")", 1)[1].split()[0] == "D"
+    assert agent.refresh().writable and agent.tree == "promoting"
+    agent.wait_tree("fencing", seconds=5)
+    late = time.time() - agent.deadline_wall
+    assert agent.reason == "deadline" and -0.1 < late < 0.5
+    assert is_alive(child), "it does not even hear SIGKILL"
+    assert agent.refresh().tree == protocol.TREES.index("fencing"), "not down while anything is left"
+    member.freeze("-u")
+    agent.wait_tree("down", seconds=5)
+    assert not is_alive(child)
+    print(f"fenced {1000 * late:.0f} ms after T")
+
+
 # --- one data directory, one owner
 
 
