@@ -92,7 +92,7 @@ kube: ## the test bed itself: a real API server, network namespaces
 	$(PYTEST) tests/kube
 
 system: all $(SYSTEM_EXTRA) ## supervisor and PostgreSQL driver on real PostgreSQL
-	BUILD=$(BUILD) $(PYTEST) tests/system --ignore tests/system/stories
+	BUILD=$(BUILD) $(PYTEST) -rs tests/system --ignore tests/system/stories
 
 stories: all ## real PostgreSQL, real API server, a client that judges
 	BUILD=$(BUILD) $(PYTEST) -n $(JOBS) tests/system/stories

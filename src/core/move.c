@@ -7,11 +7,13 @@
 
 enum { HEIR_WAIT_MS = 10000, HEIR_ASK_MS = 2000 };
 
-/* Whoever is not on the leader's timeline does not have what it has, however far it got. */
+/* Whoever is not on the leader's timeline does not have what it has, however far it got; nor, without a leader, on an older one
+ * than we. */
 static bool is_on_our_timeline(const struct situation *s, const struct peer_answer *peer)
 {
 	const struct instance *i = s->instance;
-	return !lock_is_mine(s) || peer->timeline == (i->tree == PG_TREE_DOWN ? i->control_timeline : i->timeline);
+	uint32_t mine = i->tree == PG_TREE_DOWN ? i->control_timeline : i->timeline;
+	return lock_is_mine(s) ? peer->timeline == mine : peer->timeline >= mine;
 }
 
 bool peer_is_fit(const struct situation *s, const struct peer_answer *peer)
