@@ -98,7 +98,7 @@ kube: ## the test bed itself: a real API server, network namespaces
 system: all $(SYSTEM_EXTRA) ## supervisor and PostgreSQL driver on real PostgreSQL
 	BUILD=$(BUILD) $(PYTEST) tests/system --ignore tests/system/stories
 
-stories: all ## real PostgreSQL, real API server, a client that judges
+stories: all $(BUILD)/devkube ## real PostgreSQL, real API server, a client that judges
 	BUILD=$(BUILD) $(PYTEST) -n $(JOBS) tests/system/stories
 
 install-tools: ; @tests/tools/install.sh
@@ -121,7 +121,8 @@ test-steps:
 		"system=$(MAKE) -s system" \
 		"stories=$(MAKE) -s stories"
 
-demo: install-tools all ## three members, a killed leader, a frozen agent, in two minutes
+demo: ## three members, a killed leader, a frozen agent, in two minutes (KUBE=real KEEP=1)
+	@tests/tools/install.sh demo
 	@BUILD=$(BUILD) $(PYTHON) tests/demo/demo.py
 
 bench: all ## what clients wait for and what idle members cost (BENCH="--quick --only failover ...")

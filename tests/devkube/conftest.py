@@ -6,23 +6,21 @@ import uuid
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "kube"))
-import devkube as devkubelib  # noqa: E402
+import choice  # noqa: E402
 import kube as kubelib  # noqa: E402
-
-KINDS = {"real": (kubelib.binary, kubelib.Kube), "devkube": (devkubelib.binary, devkubelib.DevKube)}
 
 
 def _started(kind):
-    find, start = KINDS[kind]
+    chosen = choice.choose(kind)
     try:
-        find()
+        chosen.find()
     except kubelib.Unavailable as why:
         pytest.skip(str(why))
-    with start() as server:
+    with chosen.start() as server:
         yield server
 
 
-@pytest.fixture(scope="session", params=KINDS)
+@pytest.fixture(scope="session", params=choice.CHOICES)
 def server(request):
     yield from _started(request.param)
 

@@ -29,10 +29,13 @@ class DevKube(Server):
         self.token = secrets.token_urlsafe(24)
         write(self.file("token"), self.token + "\n")
         try:
-            self._start()
+            self._start_program()
         except BaseException:
             self.close()
             raise
+
+    def start(self):
+        raise Unavailable("devkube is not started again: its state has died with it")
 
     # what a test wants to exist
 
@@ -74,7 +77,7 @@ class DevKube(Server):
 
     # within
 
-    def _start(self):
+    def _start_program(self):
         argv = [self._program, "--token-file", "token", "--cert", "api.crt", "--key", "api.key",
                 "--host", "0.0.0.0" if self.net else self.address, "--port", "6443" if self.net else "0"]
         self._launch("kube-apiserver", argv, stdout=subprocess.PIPE)
