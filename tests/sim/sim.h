@@ -6,8 +6,8 @@
 #define HOWDAH_TESTS_SIM_SIM_H
 
 #include "agent/agent.h"
-#include "api.h"
 #include "base/mutant.h"
+#include "kubemodel/api.h"
 
 #include <stdio.h>
 
