@@ -113,10 +113,20 @@ static bool is_ahead(const struct situation *s, const struct peer_answer *peer)
 	return peer->lsn > my_lsn(s);
 }
 
+/* It went beyond the point where the last leader's history left its timeline: it stands aside itself. */
+static bool has_diverged(const struct situation *s, const struct peer_answer *peer)
+{
+	const struct cluster *c = s->cluster;
+	uint32_t last = c->leader_timeline != 0 ? c->leader_timeline : cluster_timeline(c);
+	uint64_t left = peer->timeline < last ? history_left_at(&c->history, last, peer->timeline) : UINT64_MAX;
+	return left != 0 && peer->lsn > left;
+}
+
 static bool any_ahead(const struct situation *s)
 {
 	for (int i = 0; i < s->self->peer_count; i++)
-		if (counts(s, &s->self->peers[i]) && !s->self->peers[i].nofailover && is_ahead(s, &s->self->peers[i]))
+		if (counts(s, &s->self->peers[i]) && !s->self->peers[i].nofailover &&
+		    is_ahead(s, &s->self->peers[i]) && !has_diverged(s, &s->self->peers[i]))
 			return true;
 	return false;
 }
