@@ -118,6 +118,8 @@ struct instance {
 	struct history history; /* of the local timeline's history file; last, for it is large and seldom changes */
 };
 
+const char *pg_job_text(enum pg_job job); /* for people: "restart", "running pg_rewind" ... */
+
 /* The position that counts in a race: the larger of received and replayed; the checkpoint or minimum recovery point
  * when down. */
 uint64_t instance_lsn(const struct instance *instance);

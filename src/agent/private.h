@@ -75,6 +75,12 @@ struct agent {
 	int waiting_count;
 	struct instant waiting_since; /* when the last of them asked */
 	struct loop_timer *waiting_timer;
+	struct orders *orders;
+	bool clone_from_leader; /* the next clone, by a person's word */
+	const char *const *environment;
+	bool watches_files;
+	uint64_t config_stamp, tls_stamp;
+	struct loop_timer *reload_timer, *look_timer;
 	struct recorder *recorder; /* NULL: none */
 	struct rest_counters counters;
 };
@@ -117,7 +123,21 @@ void agent_sync_slots(struct agent *agent);
 void agent_member_slots(const struct agent *agent, char *text,
 			size_t size); /* slot names of the other members, one a line */
 
+/* orders.c: what people asked for */
+struct orders *orders_create(void);
+void orders_destroy(struct orders *orders); /* takes NULL; every one that is open is answered */
+/* Answers now or later; `answer` is taken over. */
+void orders_take(struct agent *agent, struct http_reply *reply, struct rest_answer *answer);
+void orders_turn(struct agent *agent);
+
+/* reload.c */
+void agent_start_reload(struct agent *agent);
+void agent_stop_reload(struct agent *agent);
+void agent_reload_soon(struct agent *agent);
+void agent_apply_times(struct agent *agent); /* the settings have changed: the store and PostgreSQL take them up */
+
 /* rest.c */
+void agent_send(struct http_reply *reply, const struct rest_answer *answer);
 struct http_server *agent_start_rest(struct agent *agent, struct err *err);
 void agent_stop_rest(struct agent *agent);
 void agent_rest_probed(struct agent *agent); /* the server may have answered: so may we */

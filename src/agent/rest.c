@@ -12,6 +12,22 @@ static const char *member_status(const void *arg, const char *name)
 	return dcs_member_status_text(agent->dcs, name);
 }
 
+static const struct restart_order *scheduled_restart(const struct agent *agent)
+{
+	const struct restart_order *restart = &agent->self.restart;
+	return restart->asked && restart->at_us != 0 ? restart : NULL;
+}
+
+void agent_send(struct http_reply *reply, const struct rest_answer *answer)
+{
+	struct http_response response = { .status = answer->status,
+					  .content_type = answer->content_type,
+					  .body = answer->body,
+					  .body_len = answer->body_len,
+					  .extra_headers = answer->extra_headers };
+	http_reply_send(reply, &response);
+}
+
 static void answer(struct agent *agent, const struct http_request *request)
 {
 	struct situation s = agent_situation(agent);
@@ -31,17 +47,18 @@ static void answer(struct agent *agent, const struct http_request *request)
 				  .member_status_arg = agent,
 				  .state = state_to_publish(&s),
 				  .role = role_to_publish(&s),
+				  .scheduled_restart = scheduled_restart(agent),
+				  .failsafe_text = "",
 				  .counters = agent->counters };
 	struct instant t = lease_deadline(&agent->self.hold);
 	view.counters.lease_left_ms = view.leads && instant_is_set(t) ? left_least_ms(t, s.now) : 0;
 	struct rest_answer given;
 	rest_answer(&view, request, &given);
-	struct http_response response = { .status = given.status,
-					  .content_type = given.content_type,
-					  .body = given.body,
-					  .body_len = given.body_len,
-					  .extra_headers = given.extra_headers };
-	http_reply_send(request->reply, &response);
+	if (given.order.kind != ORDER_NONE) {
+		orders_take(agent, request->reply, &given);
+		return;
+	}
+	agent_send(request->reply, &given);
 	rest_answer_clear(&given);
 }
 

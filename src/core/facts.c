@@ -93,15 +93,6 @@ int64_t stop_time_ms(const struct situation *s)
 	return quarter < 2000 ? quarter : 2000;
 }
 
-uint64_t instance_lsn(const struct instance *instance)
-{
-	if (instance->tree == PG_TREE_DOWN || !instant_is_set(instance->probed))
-		return instance->control_lsn;
-	if (!instance->in_recovery)
-		return instance->write_lsn;
-	return instance->receive_lsn > instance->replay_lsn ? instance->receive_lsn : instance->replay_lsn;
-}
-
 uint64_t my_lsn(const struct situation *s)
 {
 	return instance_lsn(s->instance);

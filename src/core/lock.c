@@ -193,6 +193,8 @@ static bool wants_peers(const struct situation *s)
 		return false;
 	if (has_lease(s))
 		return wants_heirs(s) && (peers_need_asking(s) || heir_is_waited_for(s));
+	if (s->self->reinitialize)
+		return peers_need_asking(s); /* is the leader alive, whose copy is to stand in for ours? */
 	bool alone = leader_to_follow(s) == NULL;
 	if ((s->settings->clone_when_diverged || alone) && is_diverged(rejoin_decide(s)))
 		return peers_need_asking(s); /* is there a leader whose copy can stand in for ours, or nobody's left? */

@@ -125,8 +125,8 @@ static bool has_diverged(const struct situation *s, const struct peer_answer *pe
 static bool any_ahead(const struct situation *s)
 {
 	for (int i = 0; i < s->self->peer_count; i++)
-		if (counts(s, &s->self->peers[i]) && !s->self->peers[i].nofailover &&
-		    is_ahead(s, &s->self->peers[i]) && !has_diverged(s, &s->self->peers[i]))
+		if (counts(s, &s->self->peers[i]) && !s->self->peers[i].nofailover && is_ahead(s, &s->self->peers[i]) &&
+		    !has_diverged(s, &s->self->peers[i]))
 			return true;
 	return false;
 }

@@ -134,6 +134,16 @@ bool file_exists(const char *path)
 	return access(path, F_OK) == 0;
 }
 
+uint64_t file_stamp(const char *path)
+{
+	struct stat st, link;
+	if (stat(path, &st) != 0 || lstat(path, &link) != 0)
+		return 0;
+	uint64_t time = (uint64_t)st.st_mtim.tv_sec * 1000000000u + (uint64_t)st.st_mtim.tv_nsec;
+	uint64_t link_time = (uint64_t)link.st_mtim.tv_sec * 1000000000u + (uint64_t)link.st_mtim.tv_nsec;
+	return (time * 31 + link_time) * 31 + (uint64_t)st.st_ino * 7 + (uint64_t)st.st_size + 1;
+}
+
 static bool make_one_dir(const char *path, mode_t mode, struct err *err)
 {
 	struct stat st;
