@@ -63,6 +63,7 @@ struct instance {
 	struct instant heard; /* its last answer */
 	enum pg_tree tree;
 	bool writable;     /* something of ours may be able to commit (STARTING as primary and PROMOTING included) */
+	bool unguarded;    /* the supervisor acts on nothing by itself: paused */
 	bool nothing_left; /* no process of PostgreSQL is left: proof (i) of safety.md rule 4 */
 	bool volume_locked;
 	bool term_pending;       /* the container is asked to end */

@@ -305,6 +305,7 @@ static const struct field instance_fields[] = {
 	F(instance, heard),
 	WORD(instance, tree, tree_words),
 	F(instance, writable),
+	F(instance, unguarded),
 	F(instance, nothing_left),
 	F(instance, volume_locked),
 	F(instance, term_pending),

@@ -169,15 +169,15 @@ static void on_deadline(UNUSED struct postgres *pg, int code, UNUSED int detail)
 }
 
 /* What could not be sent is sent after the next connection: the last one asked for is always the one to hold. */
-void postgres_set_deadline(struct postgres *pg, struct instant deadline, const struct lease_token *token, bool answered)
+void postgres_set_deadline(struct postgres *pg, const struct deadline_order *order)
 {
 	pg->deadline = (struct frame_deadline){
 		.number = ++pg->deadline_number,
-		.at = { deadline.boot_us, deadline.raw_us },
-		.answered = answered,
+		.at = { order->at.boot_us, order->at.raw_us },
+		.answered = order->answered,
+		.unguarded = order->unguarded,
 	};
-	if (token != NULL)
-		lease_token_to_text(token, pg->deadline.token, sizeof(pg->deadline.token));
+	lease_token_to_text(&order->token, pg->deadline.token, sizeof(pg->deadline.token));
 	pg->deadline_wanted = true;
 	if (pg->instance.attached)
 		link_send(pg, FRAME_DEADLINE, &pg->deadline, sizeof(pg->deadline), on_deadline);

@@ -325,10 +325,12 @@ struct process *supervisor_process(struct supervisor *s);
 struct pod *supervisor_pod(struct supervisor *s);
 struct instant supervisor_deadline(const struct supervisor *s);
 bool supervisor_is_fencing(const struct supervisor *s);
+bool supervisor_is_unguarded(const struct supervisor *s); /* paused: it acts on nothing by itself */
 bool supervisor_may_be_writable(const struct supervisor *s);
 void supervisor_postmaster_died(struct supervisor *s);
 void supervisor_nothing_left(struct supervisor *s);
 void supervisor_ready(struct supervisor *s);
+void supervisor_shut_down(struct supervisor *s);
 
 /* ---- clients.c ---- */
 void clients_init(void);
