@@ -61,6 +61,8 @@ void postgres_promote(struct postgres *pg, const struct lease_token *token, uint
 void postgres_mark_timeline(struct postgres *pg, uint32_t timeline, const struct lease_token *token);
 void postgres_stop(struct postgres *pg,
 		   bool immediate); /* fast or immediate; escalates by settings.primary_stop_timeout if set */
+/* Fast, after a CHECKPOINT of at most half a minute: what is stopped to be started again is away for a shorter time. */
+void postgres_stop_after_checkpoint(struct postgres *pg);
 void postgres_follow(struct postgres *pg,
 		     const struct upstream *upstream); /* a running standby: rewrite, reload or restart */
 void postgres_post_bootstrap(struct postgres *pg);     /* roles and their rights on a new primary */

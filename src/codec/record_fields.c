@@ -328,6 +328,8 @@ static const struct field instance_fields[] = {
 	ONE(instance, armed_token, lease_token_shape),
 	F(instance, server_version),
 	F(instance, rewind_marked),
+	F(instance, rewind_timeline),
+	F(instance, rewind_source),
 	F(instance, can_rewind),
 	F(instance, probed),
 	F(instance, answers),

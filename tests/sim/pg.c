@@ -98,6 +98,8 @@ void driver_look_at_data(struct postgres *pg)
 	}
 	in->data = v->changing && !mutant(26) ? DATA_MARKED : v->data;
 	in->rewind_marked = v->changing && v->rewinding;
+	in->rewind_timeline = v->rewind_timeline;
+	text_copy(in->rewind_source, sizeof(in->rewind_source), v->rewind_source);
 	in->can_rewind = world->options.can_rewind;
 	text_copy(in->system_identifier, sizeof(in->system_identifier), v->system_identifier);
 	in->control = v->control;

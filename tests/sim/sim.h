@@ -266,8 +266,10 @@ struct volume {
 	enum control_state control;
 	uint64_t checkpoint_lsn;
 	bool standby_signal;
-	bool changing;  /* the marker of an unfinished change */
-	bool bootstrap; /* the marker of our own attempt */
+	bool changing;            /* the marker of an unfinished change */
+	bool bootstrap;           /* the marker of our own attempt */
+	uint32_t rewind_timeline; /* ... onto this one, of that member */
+	char rewind_source[NAME_SIZE];
 	bool rewinding; /* with changing: by a rewind */
 	bool roles_made;
 	uint32_t next_timeline; /* the number its next promotion takes */

@@ -447,8 +447,10 @@ static void on_rewind_done(void *arg)
 	struct supervisor *s = arg;
 	struct volume *v = s->pod->volume;
 	s->job_done = NULL;
-	bool ok = serves(s, s->clone_from) && !sim_chance(20) &&
-		  wal_rewind(&v->at, supervisor_server(s->clone_from->pod->supervisor)->volume->at);
+	const struct volume *source =
+		serves(s, s->clone_from) ? supervisor_server(s->clone_from->pod->supervisor)->volume : NULL;
+	bool same = source && v->rewind_timeline == wal_branch(source->at.branch)->timeline;
+	bool ok = same && !sim_chance(20) && wal_rewind(&v->at, source->at);
 	if (ok)
 		v->control = CONTROL_IN_ARCHIVE_RECOVERY;
 	job_end(s, ok);
@@ -491,6 +493,10 @@ static enum reply_code handle_run(struct supervisor *s, const struct message *m)
 	case JOB_REWIND: {
 		struct server *u = server_at(m->host, 5432);
 		s->clone_from = u ? u->process : NULL;
+		if (serves(s, s->clone_from) && v->rewind_timeline == 0) {
+			v->rewind_timeline = wal_branch(u->volume->at.branch)->timeline;
+			text_copy(v->rewind_source, sizeof(v->rewind_source), u->process->pod->name);
+		}
 		s->job_done = sim_after(
 			serves(s, s->clone_from) ? sim_skewed(300 * MS_US, 4 * SECOND_US, 40 * SECOND_US) : 300 * MS_US,
 			s->process, on_rewind_done, s);
