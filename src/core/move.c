@@ -82,7 +82,7 @@ enum move_step move_decide(const struct situation *s)
 	bool paused = s->settings->paused;
 	if (!m->asked || !lock_is_mine(s))
 		return MOVE_NONE;
-	if (is_me(s, m->candidate) && paused && !is_primary_up(s))
+	if (is_me(s, m->candidate) && !is_primary_up(s))
 		return MOVE_NONE; /* we are it, and on the way */
 	if ((m->leader[0] != '\0' && !is_me(s, m->leader)) || is_me(s, m->candidate))
 		return MOVE_DROP;

@@ -1,6 +1,7 @@
 /* Maintenance: people are in charge (contract 5.19). Whoever holds the lock goes on renewing it, and nothing acts on PostgreSQL by
  * itself, the deadman included. The deadman is switched off only when the store has said "paused" in a consistent read
  * and our pod says so, too: whoever sees the pause ended, and us silent, must know that no deadline will end us (safety.md S11). */
+#include "base/mutant.h"
 #include "facts.h"
 
 #include <string.h>
@@ -23,9 +24,14 @@ bool is_guarded_by_people(const struct situation *s)
 	return s->instance->unguarded && (s->settings->paused || covered);
 }
 
-/* The holder was told that the cluster is paused and has not said otherwise: nothing ends its PostgreSQL. */
-bool holder_may_be_unguarded(const struct situation *s)
+/* A primary was told that the cluster is paused and has not said otherwise: nothing ends its PostgreSQL. */
+bool somebody_may_be_unguarded(const struct situation *s)
 {
-	const struct member *holder = cluster_member(s->cluster, s->self->sight.record.leader);
-	return s->self->sight.held && holder != NULL && strcmp(holder->name, s->self->name) != 0 && holder->paused;
+	for (int i = 0; i < s->cluster->member_count && !mutant(25); i++) {
+		const struct member *m = &s->cluster->members[i];
+		bool harmless = m->role == ROLE_REPLICA || m->role == ROLE_UNINITIALIZED;
+		if (m->paused && !harmless && strcmp(m->name, s->self->name) != 0)
+			return true;
+	}
+	return false;
 }

@@ -8,7 +8,7 @@
 enum race_fact {
 	FACT_R_PAUSED,    /* people are in charge */
 	FACT_R_RUNNING,   /* PostgreSQL is a primary here, and nobody holds the lock */
-	FACT_R_HOLDER,    /* the last holder was told of a pause, and nothing may have ended it since */
+	FACT_R_HOLDER,    /* a primary was told of a pause, and nothing may have ended it since */
 	FACT_R_SERVING,   /* a standby that answers */
 	FACT_R_BARRED,    /* nofailover, or a failover_priority of 0 or less */
 	FACT_R_ASIDE,     /* it gave the lock up a moment ago */
@@ -31,7 +31,7 @@ enum race_fact {
 static const char *const names[] = {
 	[FACT_R_PAUSED] = "the cluster is paused",
 	[FACT_R_RUNNING] = "PostgreSQL runs as a primary here",
-	[FACT_R_HOLDER] = "the last holder may not know that the pause is over",
+	[FACT_R_HOLDER] = "a primary may not know that the pause is over",
 	[FACT_R_SERVING] = "PostgreSQL runs as a standby",
 	[FACT_R_BARRED] = "this member is not allowed to lead",
 	[FACT_R_ASIDE] = "it gave the lock up a moment ago",
@@ -72,7 +72,7 @@ static const struct rule rules[] = {
 	{ "named", R(NAMED) | R(HEARD), R(PRIMARY), { ACT_ACQUIRE },
 	  "it was named as the next leader" },
 	{ "holder", R(HOLDER), 0, { ACT_NONE },
-	  "the last holder may not know that the pause is over, and may be writable: it, or a person, goes first" },
+	  "a primary may not know that the pause is over, and may be writable: it, or a person, goes first" },
 	{ "another", R(ANOTHER), 0, { ACT_NONE },
 	  "another member was named, and can lead" },
 	{ "lagging", R(LAGGING), 0, { ACT_NONE },
@@ -173,7 +173,7 @@ uint32_t race_facts(const struct situation *s)
 	bool aside = instant_is_set(s->self->aside_until) && left_least_ms(s->self->aside_until, s->now) > 0;
 	bool behind = set->check_timeline && s->instance->timeline < cluster_timeline(s->cluster);
 	return when(set->paused, R(PAUSED)) | when(is_primary_up(s), R(RUNNING)) |
-	       when(holder_may_be_unguarded(s), R(HOLDER)) | when(is_named(s), R(NAMED)) |
+	       when(somebody_may_be_unguarded(s), R(HOLDER)) | when(is_named(s), R(NAMED)) |
 	       when(another_is_named(s), R(ANOTHER)) | when(serves_as_standby(s), R(SERVING)) |
 	       when(set->nofailover || set->failover_priority <= 0, R(BARRED)) | when(aside, R(ASIDE)) |
 	       when(s->instance->term_pending, R(LEAVING)) | when(known, R(KNOWN)) |
