@@ -412,6 +412,8 @@ static bool somebody_could_lead(void)
 	const struct pod *stuck = faults_stuck_pod();
 	if (!stuck)
 		return true;
+	if (stuck->supervisor && supervisor_is_unguarded(stuck->supervisor))
+		return false; /* it stands still since a pause: a person goes first (safety.md S11) */
 	for (int i = 0; i < world->pod_count; i++) {
 		const struct volume *v = world->pods[i]->volume;
 		if (world->pods[i] != stuck && v->data == DATA_OK && !v->changing &&
