@@ -163,6 +163,27 @@ void dcs_write_history(struct dcs *dcs, const char *history_text, const char *be
 	config_write(dcs, annotations, &(struct write_params){ .done = done, .arg = arg });
 }
 
+/* By the selector, as a collection: what carries the labels of this cluster and nothing else (contract 1.1). */
+void dcs_remove(struct dcs *dcs, dcs_done *done, void *arg)
+{
+	char path[PATH_SIZE];
+	struct strbuf b;
+	strbuf_init(&b, path, sizeof(path));
+	strbuf_addf(&b, "/api/v1/namespaces/%s/%s?labelSelector=", dcs->params.space, kind_text(dcs, KIND_STATE));
+	selector_encode(dcs, &b);
+	assert(dcs->params.label_count > 0); /* without a selector all of the namespace would go */
+	if (refused(dcs, strbuf_ok(&b) ? NULL : "the labels of the cluster are too long", done, arg))
+		return;
+	write_start(dcs, &(struct write_params){ .feature = FEATURE_STATE,
+						 .kind = KIND_STATE,
+						 .method = "DELETE",
+						 .path = path,
+						 .name = "",
+						 .repeat = true,
+						 .done = done,
+						 .arg = arg });
+}
+
 /* ---- the Service (Endpoints mode) ---- */
 
 /* Made by somebody before (409) or by the chart, without our right to do it (403): either way it is not ours to try again. */
