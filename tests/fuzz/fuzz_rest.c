@@ -159,6 +159,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct instant now = { 1000000000, 1000000000 };
 	struct restart_order scheduled = { .asked = true, .schedule = "2026-11-23T00:00:00Z", .at_us = 1 };
 	cluster.heard = kind & 32 ? now : (struct instant){ 0, 0 };
+	cluster.move = (struct move){ .asked = kind & 4, .leader = "shop-1", .scheduled_at = "2026-11-23T00:00:00Z" };
 	struct rest_view view = { .config = &config,
 				  .cluster = &cluster,
 				  .self = &self,
