@@ -87,6 +87,7 @@ struct instance {
 	uint32_t armed_timeline; /* marker on the volume: the timeline we were armed on last; 0 none */
 	struct lease_token armed_token;
 	int server_version; /* 150018; 0 unknown */
+	bool rewind_marked; /* with DATA_MARKED: a rewind was begun and not finished; it may be repeated */
 	bool can_rewind;    /* use_pg_rewind is on, pg_rewind was found, and wal_log_hints or checksums are on */
 
 	/* the server, by SQL; age in `probed` */
@@ -102,7 +103,6 @@ struct instance {
 	char upstream[NAME_SIZE]; /* member it was configured to follow, "": nobody */
 	char upstream_host[HOST_SIZE];
 	int upstream_port;
-	struct history history;       /* of the local timeline's history file */
 	struct wall postmaster_start; /* what pg_postmaster_start_time() says */
 
 	/* jobs */
@@ -114,7 +114,11 @@ struct instance {
 	char failure[REASON_SIZE];
 	int64_t clone_done_bytes, clone_total_bytes; /* -1: unknown */
 	int64_t clone_rate;                          /* bytes a second over the last seconds; -1: unknown */
+
+	struct history history; /* of the local timeline's history file; last, for it is large and seldom changes */
 };
+
+const char *pg_job_text(enum pg_job job); /* for people: "restart", "running pg_rewind" ... */
 
 /* The position that counts in a race: the larger of received and replayed; the checkpoint or minimum recovery point
  * when down. */

@@ -79,6 +79,7 @@ struct dcs_lock_write {
 	uint64_t version;            /* acquire: of the leader object decided on; 0: there was none */
 	uint32_t claim_timeline;     /* howdah.io/next-timeline; 0: left as it is */
 	struct instant create_until; /* renew: a missing object is made anew only before this; unset: never */
+	char heir[NAME_SIZE];        /* release: howdah.io/heir, who has everything and is to be next; "": nobody */
 	const char *pod_ip;          /* for the subsets of Endpoints mode; "" unknown */
 	struct dcs_position position;
 };

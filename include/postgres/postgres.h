@@ -18,6 +18,7 @@ struct postgres_params {
 	const struct config *config;  /* borrowed; postgres_reload after it changed */
 	uint64_t generation;          /* of this agent, for the supervisor: larger than any earlier one's */
 	void (*on_change)(void *arg); /* through the loop, never from inside a call */
+	void (*on_probed)(void *arg); /* or NULL: a probe has ended, also one that changed nothing */
 	void *arg;
 };
 

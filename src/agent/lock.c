@@ -93,6 +93,7 @@ static void write_lock(struct agent *agent,
 		write.claim_timeline = timeline_to_claim(&s);
 	if (agent->self.hold.token.leader[0] != '\0' && !instant_is_set(agent->self.hold.start))
 		write.ttl_ms = agent->self.hold.ttl_ms; /* T rests on it still; the next renewal may lower it */
+	text_copy(write.heir, sizeof(write.heir), heir_decide(&s));
 	write.create_until = lease_deadline(&agent->self.hold);
 	fill_position(agent, &write.position, token, sizeof(token));
 	agent->self.lock_writing = true;

@@ -20,6 +20,8 @@ static const struct {
 	{ ACT_PROMOTE, "promoted PostgreSQL" },
 	{ ACT_START_PRIMARY, "started PostgreSQL as the primary" },
 	{ ACT_MOVE_ASIDE, "moved the data directory aside" },
+	{ ACT_REWIND, "began to rewind" },
+	{ ACT_WIPE, "removed the data directory" },
 	{ ACT_CLONE, "began to clone" },
 	{ ACT_INITDB, "began a new cluster" },
 	{ ACT_STOP, "stopped PostgreSQL" },
@@ -39,6 +41,7 @@ static const struct {
 	{ ACT_ASK_PEERS, "asked the other members" },
 	{ ACT_CAP_DEADLINE, "lowered its deadline" },
 	{ ACT_WRITE_HISTORY, "wrote the timeline history" },
+	{ ACT_CLEAR_MOVE, "cleared the wish to move the leadership" },
 	{ ACT_NOTE_TTL, "noted how long a lease may be" },
 	{ ACT_TAKE_LABELS_OFF, "took the leader's label off other pods" },
 	{ ACT_CHECKPOINT, "began a checkpoint" },
@@ -126,6 +129,8 @@ static bool has_say(const struct page *page, enum table_id id)
 	case TABLE_BOOTSTRAP:
 		return acts(rule_of(page, id)) || page->s.instance->job == PG_JOB_NONE;
 	case TABLE_DATABASE:
+		return acts(rule_of(page, id)) || (rule_of(page, TABLE_START) == NULL && !races(page));
+	case TABLE_START:
 		return acts(rule_of(page, id)) || (rule_of(page, TABLE_BOOTSTRAP) == NULL && !races(page));
 	case TABLE_COUNT:
 		break;

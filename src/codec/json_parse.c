@@ -76,11 +76,20 @@ static bool scan_escape(struct scan *scan)
 	return true;
 }
 
+/* Most of a text: nothing to look at more closely. */
+static const char *skip_plain(const char *at, const char *end)
+{
+	while (at < end && *at >= ' ' && *at < 0x7f && *at != '"' && *at != '\\')
+		at++;
+	return at;
+}
+
 /* Over one string, from its opening quote to behind the closing one. */
 static bool scan_string(struct scan *scan)
 {
 	uint32_t code;
-	for (scan->at++; scan->at < scan->end;) {
+	scan->at++;
+	while ((scan->at = skip_plain(scan->at, scan->end)) < scan->end) {
 		if (*scan->at == '"') {
 			scan->at++;
 			return true;

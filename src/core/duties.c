@@ -51,10 +51,20 @@ static bool must_note_ttl(const struct situation *s)
 	return noted < ttl || (instant_is_set(s->self->hold.start) && s->self->hold.ttl_ms <= ttl);
 }
 
+/* Done, or it cannot be. */
+static bool must_clear_move(const struct situation *s)
+{
+	return !s->self->store_writing && (move_decide(s) == MOVE_DROP || move_has_failed(s));
+}
+
 static void leader_duties(const struct situation *s, struct plan *plan)
 {
 	if (s->self->foreign_label)
 		plan_add(plan, ACT_TAKE_LABELS_OFF);
+	if (must_clear_move(s)) {
+		plan_add(plan, ACT_CLEAR_MOVE);
+		return;
+	}
 	if (must_note_ttl(s)) {
 		plan_add(plan, ACT_NOTE_TTL);
 		return;

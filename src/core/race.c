@@ -15,7 +15,9 @@ enum race_fact {
 	FACT_R_LAGGING,   /* too far behind the last known position of the leader */
 	FACT_R_BEHIND,    /* check_timeline: on an older timeline than the cluster */
 	FACT_R_DISTRUST,  /* the store was restored, and not every member has been heard */
-	FACT_R_HEARD,     /* every other member answered just now, or surely does not */
+	FACT_R_NAMED,     /* a person named it as the next leader */
+	FACT_R_ANOTHER,   /* somebody named another one, who can */
+	FACT_R_HEARD,     /* every other member answered just now, or surely does not; and so did our own server */
 	FACT_R_PRIMARY,   /* somebody answers as a primary */
 	FACT_R_AHEAD,     /* somebody who may lead has more WAL */
 	FACT_R_PREFERRED, /* somebody has as much, and a higher failover_priority */
@@ -33,7 +35,9 @@ static const char *const names[] = {
 	[FACT_R_LAGGING] = "it lags more than maximum_lag_on_failover",
 	[FACT_R_BEHIND] = "its timeline is behind the cluster's",
 	[FACT_R_DISTRUST] = "the store was restored and not every member was heard",
-	[FACT_R_HEARD] = "the other members were asked",
+	[FACT_R_NAMED] = "it was named as the next leader",
+	[FACT_R_ANOTHER] = "another member was named, and can lead",
+	[FACT_R_HEARD] = "the other members and our own server were asked",
 	[FACT_R_PRIMARY] = "another member says that it is primary",
 	[FACT_R_AHEAD] = "another member has more WAL",
 	[FACT_R_PREFERRED] = "another member has as much WAL and a higher priority",
@@ -55,6 +59,10 @@ static const struct rule rules[] = {
 	  "the data has diverged from the cluster's history" },
 	{ "aside", R(ASIDE), 0, { ACT_NONE },
 	  "it gave the lock up a moment ago" },
+	{ "named", R(NAMED) | R(HEARD), R(PRIMARY), { ACT_ACQUIRE },
+	  "it was named as the next leader" },
+	{ "another", R(ANOTHER), 0, { ACT_NONE },
+	  "another member was named, and can lead" },
 	{ "lagging", R(LAGGING), 0, { ACT_NONE },
 	  "it lags more than maximum_lag_on_failover" },
 	{ "behind", R(BEHIND), 0, { ACT_NONE },
@@ -73,8 +81,7 @@ static const struct rule rules[] = {
 	  "no living member should rather lead" },
 };
 /* clang-format on */
-enum { RULE_UNHEARD = 9, RULE_WINNER = 13 };
-static_assert(ARRAY_SIZE(rules) == RULE_WINNER + 1, "the winner's row is the last");
+enum { RULE_UNHEARD = 11 };
 
 static bool possible(uint32_t facts UNUSED)
 {
@@ -106,10 +113,20 @@ static bool is_ahead(const struct situation *s, const struct peer_answer *peer)
 	return peer->lsn > my_lsn(s);
 }
 
+/* It went beyond the point where the last leader's history left its timeline: it stands aside itself. */
+static bool has_diverged(const struct situation *s, const struct peer_answer *peer)
+{
+	const struct cluster *c = s->cluster;
+	uint32_t last = c->leader_timeline != 0 ? c->leader_timeline : cluster_timeline(c);
+	uint64_t left = peer->timeline < last ? history_left_at(&c->history, last, peer->timeline) : UINT64_MAX;
+	return left != 0 && peer->lsn > left;
+}
+
 static bool any_ahead(const struct situation *s)
 {
 	for (int i = 0; i < s->self->peer_count; i++)
-		if (counts(s, &s->self->peers[i]) && !s->self->peers[i].nofailover && is_ahead(s, &s->self->peers[i]))
+		if (counts(s, &s->self->peers[i]) && !s->self->peers[i].nofailover && is_ahead(s, &s->self->peers[i]) &&
+		    !has_diverged(s, &s->self->peers[i]))
 			return true;
 	return false;
 }
@@ -144,22 +161,26 @@ uint32_t race_facts(const struct situation *s)
 		     !s->instance->bootstrap_attempt;
 	bool aside = instant_is_set(s->self->aside_until) && left_least_ms(s->self->aside_until, s->now) > 0;
 	bool behind = set->check_timeline && s->instance->timeline < cluster_timeline(s->cluster);
-	return when(serves_as_standby(s), R(SERVING)) |
+	return when(is_named(s), R(NAMED)) | when(another_is_named(s), R(ANOTHER)) |
+	       when(serves_as_standby(s), R(SERVING)) |
 	       when(set->nofailover || set->failover_priority <= 0, R(BARRED)) | when(aside, R(ASIDE)) |
 	       when(s->instance->term_pending, R(LEAVING)) | when(known, R(KNOWN)) |
-	       when(rejoin_decide(s) == REJOIN_DIVERGED, R(DIVERGED)) | when(is_lagging(s), R(LAGGING)) |
-	       when(behind, R(BEHIND)) | when(distrusts(s), R(DISTRUST)) | when(peers_are_heard(s), R(HEARD)) |
+	       when(is_diverged(rejoin_decide(s)), R(DIVERGED)) | when(is_lagging(s), R(LAGGING)) |
+	       when(behind, R(BEHIND)) | when(distrusts(s), R(DISTRUST)) |
+	       when(peers_are_heard(s) && within_ms(s->instance->probed, PEER_FRESH_MS, s->now), R(HEARD)) |
 	       when(any_primary(s), R(PRIMARY)) | when(any_ahead(s), R(AHEAD)) | when(any_preferred(s), R(PREFERRED));
 }
 
-/* Everything that does not depend on what the others say holds. Distrust does: it is asked away. */
+/* Everything that does not depend on what the others say holds. Distrust does, and whether another one can lead: it is asked away. */
 bool race_is_candidate(const struct situation *s)
 {
-	uint32_t facts = race_facts(s) & ~(R(HEARD) | R(DISTRUST));
+	uint32_t facts = race_facts(s) & ~(R(HEARD) | R(DISTRUST) | R(ANOTHER));
+	if (facts & R(NAMED))
+		facts &= ~(R(LAGGING) | R(BEHIND));
 	return table_match(&race_table, facts) == RULE_UNHEARD;
 }
 
 bool race_is_won(const struct situation *s)
 {
-	return table_match(&race_table, race_facts(s)) == RULE_WINNER;
+	return rules[table_match(&race_table, race_facts(s))].actions[0] == ACT_ACQUIRE;
 }

@@ -55,13 +55,16 @@ static void reconfigure(struct postgres *pg)
 	link_send(pg, FRAME_RELOAD, NULL, 0, on_reconfigured);
 }
 
+/* All of an instance but its history. */
+static const size_t told_size = offsetof(struct instance, history);
+
 static bool same_but_for_clocks(struct postgres *pg)
 {
 	struct instance *in = &pg->instance;
 	struct instant heard = in->heard, probed = in->probed;
 	in->heard = pg->told.heard;
 	in->probed = pg->told.probed;
-	bool same = memcmp(in, &pg->told, sizeof(*in)) == 0;
+	bool same = !pg->history_is_new && memcmp(in, &pg->told, told_size) == 0;
 	in->heard = heard;
 	in->probed = probed;
 	return same;
@@ -86,7 +89,8 @@ void postgres_turn(struct postgres *pg)
 	pg->turning = false;
 	if (same_but_for_clocks(pg))
 		return;
-	memcpy(&pg->told, &pg->instance, sizeof(pg->told));
+	memcpy(&pg->told, &pg->instance, told_size);
+	pg->history_is_new = false;
 	loop_timer_set(pg->change_timer, 0);
 }
 
@@ -115,12 +119,13 @@ struct postgres *postgres_create(struct loop *loop, const struct postgres_params
 	pg->config = params->config;
 	pg->generation = params->generation;
 	pg->on_change = params->on_change;
+	pg->on_probed = params->on_probed;
 	pg->arg = params->arg;
 	pg->instance.clone_done_bytes = pg->instance.clone_total_bytes = -1;
 	pg->turn_timer = loop_timer_create(loop, on_turn_timer, pg);
 	pg->poll_timer = loop_timer_create(loop, on_turn_timer, pg);
 	pg->change_timer = loop_timer_create(loop, on_change_timer, pg);
-	memcpy(&pg->told, &pg->instance, sizeof(pg->told));
+	memcpy(&pg->told, &pg->instance, told_size);
 	passwords_init(pg);
 	remover_init(pg);
 	probe_init(pg);

@@ -17,7 +17,7 @@ enum {
 	PROGRAM_SIZE = 256,
 	PENDING_MAX = 32,
 	TAIL_SIZE = 512,
-	REMOVALS_MAX = 16,
+	REMOVALS_MAX = 64,
 	TIMELINES_AHEAD_MAX = 1000
 };
 
@@ -64,7 +64,8 @@ void status_lost(struct postgres *pg);
 enum wait { WAIT_NONE, WAIT_OPEN, WAIT_OK, WAIT_FAILED };
 
 struct run {
-	uint32_t id, last_id; /* 0: none runs */
+	uint32_t id, last_id;         /* 0: none runs */
+	uint32_t strangers[JOBS_MAX]; /* an earlier agent's, told to end and not known to have ended */
 	enum wait state;
 	int status;
 	bool killed;
@@ -74,6 +75,7 @@ struct run {
 
 bool run_start(struct postgres *pg, const struct command *command, bool exclusive, int64_t limit_ms);
 void run_kill(struct postgres *pg);
+bool run_has_strangers(const struct postgres *pg); /* they may still write into the data directory */
 void run_output(struct postgres *pg, const struct frame_output *output, const char *bytes, size_t len);
 void run_exited(struct postgres *pg, const struct frame_exited *exited);
 void run_attached(struct postgres *pg, const uint32_t jobs[JOBS_MAX], bool other_supervisor);
@@ -137,7 +139,23 @@ void remover_add(struct postgres *pg, const char *path, bool keep_top);
 void remover_resume(struct postgres *pg); /* what an earlier agent did not finish */
 /* ---- aside.c ---- */
 /* Gets the data directory out of the way: removed when this attempt made it, else renamed. False: err says why. */
-MUST_CHECK bool aside_begin(struct postgres *pg, bool remove, struct err *err);
+MUST_CHECK bool aside_remove(struct postgres *pg, struct err *err);
+enum { STAMP_SIZE = 32 };
+/* The stamp is part of the name of what is kept: the same one again goes on with an attempt that was cut short. */
+MUST_CHECK bool aside_keep(struct postgres *pg, const char *stamp, struct err *err);
+void aside_stamp(const struct postgres *pg, char *stamp, size_t size);
+bool aside_is_taken(const struct postgres *pg, const char *stamp);
+
+/* ---- making.c: where a new directory grows ---- */
+/* The programs that make one want it empty, dot files and lost+found (a mount point has them) included: where there are
+ * any, it is made in a sub-directory first. */
+extern const char making_name[];
+void making_path(const struct postgres *pg, char *path, size_t size);
+/* What grew there takes its place; again is fine. */
+MUST_CHECK bool making_finish(const struct postgres *pg, struct err *err);
+bool making_is_alien(const char *name); /* an entry of the data directory that is not PostgreSQL's */
+bool making_has_aliens(const char *dir);
+MUST_CHECK bool making_move_entries(const char *from, const char *to, struct err *err); /* all but the aliens; synced */
 
 /* ---- conffiles.c ---- */
 enum conf_role { CONF_PRIMARY, CONF_REPLICA, CONF_STANDBY_LEADER };
@@ -229,8 +247,9 @@ struct job {
 	struct lease_token token;
 	uint32_t timeline; /* to promote to */
 	bool immediate;
-	bool made;            /* something is in the directory, or about to be: a failure removes it */
-	uint64_t postmasters; /* counted before START */
+	char making[PATH_SIZE]; /* where the new directory grows */
+	bool made;              /* something is in the directory, or about to be: a failure removes it */
+	uint64_t postmasters;   /* counted before START */
 };
 
 void job_begin(struct postgres *pg, enum pg_job kind, const struct job *with);
@@ -254,8 +273,10 @@ struct postgres {
 	const struct config *config;
 	uint64_t generation;
 	void (*on_change)(void *arg);
+	void (*on_probed)(void *arg);
 	void *arg;
-	struct instance instance, told;
+	struct instance instance, told; /* told: without its history */
+	bool history_is_new;            /* ... which was not told yet */
 	struct postgres_details details;
 	struct link link;
 	struct run run;

@@ -54,6 +54,14 @@ void run_kill(struct postgres *pg)
 		link_send(pg, FRAME_KILL, &job, sizeof(job), NULL);
 }
 
+bool run_has_strangers(const struct postgres *pg)
+{
+	for (int i = 0; i < JOBS_MAX; i++)
+		if (pg->run.strangers[i] != 0)
+			return true;
+	return false;
+}
+
 /* pg_basebackup: "  23456/7890123 kB (0%), 0/1 tablespace" */
 static void take_progress(struct postgres *pg, const char *text)
 {
@@ -136,6 +144,9 @@ void run_exited(struct postgres *pg, const struct frame_exited *exited)
 {
 	struct run *run = &pg->run;
 	forget(pg, exited->job);
+	for (int i = 0; i < JOBS_MAX; i++)
+		if (run->strangers[i] == exited->job)
+			run->strangers[i] = 0;
 	if (exited->job != run->id || run->state != WAIT_OPEN)
 		return;
 	run->id = 0;
@@ -151,7 +162,8 @@ void run_attached(struct postgres *pg, const uint32_t jobs[JOBS_MAX], bool other
 	for (int i = 0; i < JOBS_MAX; i++) {
 		struct frame_job job = { .job = jobs[i] };
 		there |= jobs[i] != 0 && jobs[i] == run->id;
-		if (jobs[i] != 0 && jobs[i] != run->id)
+		run->strangers[i] = jobs[i] == run->id ? 0 : jobs[i];
+		if (run->strangers[i] != 0)
 			link_send(pg, FRAME_KILL, &job, sizeof(job), NULL);
 	}
 	if (run->state != WAIT_OPEN || (there && !other_supervisor))

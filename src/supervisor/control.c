@@ -36,20 +36,20 @@ bool control_in_production(const struct supervisor *s)
 }
 
 /* The status line is PostgreSQL's own promise to pg_ctl: "starting", "standby", "ready", "stopping" (10 and newer). */
-bool control_is_ready(const struct supervisor *s, bool as_standby)
+unsigned char control_status(const struct supervisor *s)
 {
 	char text[PATH_SIZE];
 	char *line = text;
 	if (control_read(s->data_dir, "postmaster.pid", 0, (struct iovec){ text, sizeof(text) }) < 0 ||
 	    text_to_number(text) != s->status.postmaster)
-		return false;
+		return 0;
 	for (int i = 1; i < STATUS_LINE && line != NULL; i++) {
 		line = strchr(line, '\n');
 		line += line != NULL;
 	}
 	if (line == NULL)
-		return false;
-	return strncmp(line, "ready", 5) == 0 || (as_standby && strncmp(line, "standby", 7) == 0);
+		return 0;
+	return strncmp(line, "ready", 5) == 0 ? SEEN_READY : strncmp(line, "standby", 7) == 0 ? SEEN_STANDBY : 0;
 }
 
 static bool is_there(const struct supervisor *s, const char *name)

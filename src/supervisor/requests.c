@@ -1,6 +1,5 @@
 /* The agent's frames, one function each. */
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -137,17 +136,16 @@ static struct frame_reply request_stop(struct supervisor *s, struct request *r)
 
 static struct frame_reply request_promote(struct supervisor *s, UNUSED struct request *r)
 {
-	char path[PATH_SIZE];
 	enum machine_action action = machine_step(s->status.tree, s->status.writable, EVENT_PROMOTE).action;
 	if (action == DO_REFUSE)
 		return reply_to(s, action);
 	enum reply_code code = machine_may_be_writable(&s->status.deadline, &s->now, s->answered);
 	if (code != REPLY_OK)
 		return reply(code);
-	int fd = TEXT_JOIN(path, s->data_dir, "/promote") ? open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600) : -1;
-	if (fd < 0)
-		return reply_failed(errno);
-	close(fd);
+	/* a file that may be there or come at any time promotes at PostgreSQL's next look: that is writable */
+	int error = look_promote(s);
+	if (error > 0)
+		return reply_failed(error);
 	return reply_to(s, postgres_event(s, EVENT_PROMOTE));
 }
 

@@ -501,6 +501,32 @@ static void ttl_back(UNUSED struct active *a)
 	set_times(o->ttl_s, o->loop_wait_s, o->retry_timeout_s);
 }
 
+/* As the command line does when no REST API can be reached: the failover object is written. */
+static bool move_asked(struct active *a, UNUSED int64_t for_us)
+{
+	const struct json *lock = api_get(world->api, fault_lock_kind(), fault_lock_name());
+	const char *leader = json_get_text(json_path(lock, "metadata.annotations"), "leader");
+	bool failover = a->kind == FAULT_FAILOVER;
+	struct pod *to = any_pod();
+	char text[300];
+	if (!leader || !to || strcmp(to->name, leader) == 0)
+		return false;
+	const char *candidate = failover || sim_chance(500) ? to->name : NULL;
+	snprintf(text, sizeof(text),
+		 "{\"metadata\":{\"name\":\"sim-failover\",\"namespace\":\"default\",\"labels\":{\"application\":"
+		 "\"howdah\","
+		 "\"cluster-name\":\"sim\"},\"annotations\":{\"leader\":%s%s%s,\"member\":%s%s%s}}}",
+		 failover ? "null" : "\"", failover ? "" : leader, failover ? "" : "\"", candidate ? "\"" : "null",
+		 candidate ? candidate : "", candidate ? "\"" : "");
+	if (!api_patch(world->api, fault_lock_kind(), "sim-failover", text) &&
+	    !api_put(world->api, fault_lock_kind(), text))
+		return false;
+	sim_trace("FAULT %s from %s to %s", failover ? "failover" : "switchover", leader,
+		  candidate ? candidate : "any");
+	took_effect(a->kind);
+	return true;
+}
+
 const struct fault_kind fault_kinds_table[FAULT_COUNT] = {
 	[FAULT_AGENT_KILL] = { "agent killed", 60, 1, 0, 0, agent_kill, NULL },
 	[FAULT_AGENT_FREEZE] = { "agent frozen", 40, 5000, 200, 60000, agent_freeze, thaw_all },
@@ -538,6 +564,8 @@ const struct fault_kind fault_kinds_table[FAULT_COUNT] = {
 	[FAULT_TWIN] = { "twin, other volume", 12, 0, 5000, 240000, twin, twin_over },
 	[FAULT_TWIN_SAME_VOLUME] = { "twin, same volume", 15, 0, 5000, 90000, twin, twin_over },
 	[FAULT_TTL_CHANGE] = { "ttl changed", 15, 0, 5000, 90000, ttl_change, ttl_back },
+	[FAULT_SWITCHOVER] = { "switchover asked", 25, 0, 0, 0, move_asked, NULL },
+	[FAULT_FAILOVER] = { "failover asked", 10, 0, 0, 0, move_asked, NULL },
 };
 
 int fault_kinds(void)

@@ -46,6 +46,8 @@ MUTANTS = {
     35: ("store keeps only newer objects", "I7", 500, 1, ["--faults", CUTS + ",store restored"]),
     36: ("unknown holder counts for the ttl in force", "I1", 300, 1,
          ["--faults", "ttl,leader object deleted,agent killed,API outage,cut from the API,agent frozen"]),
+    37: ("a leader object that is gone is made anew although another has led since", "I1", 400, 1,
+         ["--faults", "machine paused,leader object deleted"]),
 }
 
 

@@ -97,10 +97,12 @@ void driver_look_at_data(struct postgres *pg)
 		return;
 	}
 	in->data = v->changing && !mutant(26) ? DATA_MARKED : v->data;
+	in->rewind_marked = v->changing && v->rewinding;
+	in->can_rewind = world->options.can_rewind;
 	text_copy(in->system_identifier, sizeof(in->system_identifier), v->system_identifier);
 	in->control = v->control;
 	in->control_timeline = v->at.branch >= 0 ? wal_branch(v->at.branch)->timeline : 0;
-	bool clean = v->control == CONTROL_SHUT_DOWN || v->control == CONTROL_SHUT_DOWN_IN_RECOVERY;
+	bool clean = v->control == CONTROL_SHUT_DOWN_IN_RECOVERY;
 	in->newest_timeline = newest_timeline(v);
 	in->control_lsn = v->at.branch < 0 ? 0 : clean ? v->at.lsn : v->checkpoint_lsn;
 	in->has_standby_signal = v->standby_signal;
@@ -291,6 +293,8 @@ static void on_probe_answer(void *arg)
 	if (before.answers != in->answers || before.in_recovery != in->in_recovery ||
 	    before.streaming != in->streaming || before.timeline != in->timeline)
 		driver_changed(pg);
+	if (!pg->process->dead && pg->params.on_probed)
+		pg->params.on_probed(pg->params.arg);
 }
 
 void postgres_probe(struct postgres *pg)
@@ -448,10 +452,21 @@ void postgres_move_aside(struct postgres *pg)
 	driver_job_begin(pg, PG_JOB_ASIDE);
 }
 
+void postgres_rewind(struct postgres *pg, const struct upstream *from)
+{
+	if (driver_job_begin(pg, PG_JOB_REWIND))
+		pg->upstream = *from;
+}
+
+void postgres_wipe(struct postgres *pg)
+{
+	driver_job_begin(pg, PG_JOB_WIPE);
+}
+
 void postgres_cancel_job(struct postgres *pg)
 {
 	struct message m = { .type = FRAME_KILL };
-	if (pg->instance.job == PG_JOB_INITDB || pg->instance.job == PG_JOB_CLONE)
+	if (pg->instance.job == PG_JOB_INITDB || pg->instance.job == PG_JOB_CLONE || pg->instance.job == PG_JOB_REWIND)
 		(void)driver_send(pg, &m);
 }
 

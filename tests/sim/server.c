@@ -60,10 +60,12 @@ static bool would_stream(const struct position *mine, const struct position *the
 	return mine->lsn <= wal_left_at(theirs->branch, n);
 }
 
+/* A primary that stops in an orderly way goes on sending until the end. */
 static bool serves_wal(const struct server *u)
 {
+	bool stops = u->phase == SERVER_STOPPING && u->orderly && u->volume->control == CONTROL_IN_PRODUCTION;
 	return u->process && u->process->frozen == 0 && u->postmaster &&
-	       (u->phase == SERVER_PRIMARY || u->phase == SERVER_STANDBY || u->phase == SERVER_PROMOTING);
+	       (stops || u->phase == SERVER_PRIMARY || u->phase == SERVER_STANDBY || u->phase == SERVER_PROMOTING);
 }
 
 static bool stream_can_go_on(const struct server *s)
@@ -278,6 +280,7 @@ static void on_stopped(void *arg)
 	struct volume *v = s->volume;
 	s->step = NULL;
 	if (v->control == CONTROL_IN_PRODUCTION) {
+		v->checkpoint_lsn = v->at.lsn; /* pg_control names where the shutdown's record begins */
 		wal_append(&v->at, 120);
 		s->phase = SERVER_PRIMARY; /* walsenders end last: whoever streams gets all of it */
 		s->was_writable = false;
@@ -316,6 +319,7 @@ void server_stop(struct server *s, bool immediate)
 	cancel_all(s);
 	s->upstream = NULL;
 	s->phase = SERVER_STOPPING;
+	s->orderly = !immediate;
 	if (immediate)
 		s->step = sim_after(sim_between(5, 300) * MS_US, s->process, on_crashed_down, s);
 	else

@@ -418,6 +418,26 @@ static void on_clone_done(void *arg)
 	job_end(s, ok);
 }
 
+static bool serves(const struct supervisor *s, struct process *from)
+{
+	struct server *u =
+		from && !from->dead && from->pod->supervisor ? supervisor_server(from->pod->supervisor) : NULL;
+	return u && u->process == from && from->frozen == 0 && u->phase == SERVER_PRIMARY &&
+	       net_reaches_pod(s->pod, from->pod);
+}
+
+static void on_rewind_done(void *arg)
+{
+	struct supervisor *s = arg;
+	struct volume *v = s->pod->volume;
+	s->job_done = NULL;
+	bool ok = serves(s, s->clone_from) && !sim_chance(20) &&
+		  wal_rewind(&v->at, supervisor_server(s->clone_from->pod->supervisor)->volume->at);
+	if (ok)
+		v->control = CONTROL_IN_ARCHIVE_RECOVERY;
+	job_end(s, ok);
+}
+
 static void on_look_done(void *arg)
 {
 	struct supervisor *s = arg;
@@ -450,6 +470,14 @@ static enum reply_code handle_run(struct supervisor *s, const struct message *m)
 			      (u->phase == SERVER_PRIMARY || u->phase == SERVER_STANDBY);
 		s->job_done = sim_after(serves ? sim_skewed(500 * MS_US, 8 * SECOND_US, 60 * SECOND_US) : 300 * MS_US,
 					s->process, on_clone_done, s);
+		break;
+	}
+	case JOB_REWIND: {
+		struct server *u = server_at(m->host, 5432);
+		s->clone_from = u ? u->process : NULL;
+		s->job_done = sim_after(
+			serves(s, s->clone_from) ? sim_skewed(300 * MS_US, 4 * SECOND_US, 40 * SECOND_US) : 300 * MS_US,
+			s->process, on_rewind_done, s);
 		break;
 	}
 	default:
@@ -620,14 +648,20 @@ bool supervisor_send(struct supervisor *s, const struct message *message)
 	return true;
 }
 
+/* What a closed connection still had to say is read before its end is; an opening that is closed already opens nothing. */
 void supervisor_forget_agent(struct supervisor *s, const struct postgres *agent, uint64_t connection)
 {
-	for (int i = 0; i < s->count; i++)
-		if (s->queue[(s->first + i) % QUEUE_MAX].from == agent)
-			s->queue[(s->first + i) % QUEUE_MAX].from = NULL;
+	for (int i = 0; i < s->count; i++) {
+		struct message *m = &s->queue[(s->first + i) % QUEUE_MAX];
+		if (m->from == agent)
+			m->from = NULL;
+		if (m->connection == connection && m->type == FRAME_HELLO)
+			m->type = 0;
+	}
 	if (s->agent == agent)
 		s->agent = NULL;
-	if (!supervisor_send(s, &(struct message){ .type = 0, .connection = connection }))
+	if (s->connection == connection &&
+	    !supervisor_send(s, &(struct message){ .type = 0, .connection = connection }))
 		s->connection = 0;
 }
 

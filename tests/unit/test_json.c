@@ -278,6 +278,19 @@ static void setting_replaces_in_place(void **state)
 	assert_string_equal(text, "{\"a\":true,\"b\":[null],\"d\":null,\"e\":5}");
 }
 
+static void what_is_taken_out_is_a_tree_of_its_own(void **state)
+{
+	(void)state;
+	struct json *root = parse("{\"a\":1,\"b\":{\"c\":[2,3]},\"d\":4}");
+	AUTO(json) struct json *taken = json_take(root, json_get(root, "b"));
+	AUTO(text) char *rest = json_print_text(root, JSON_COMPACT);
+	assert_string_equal(rest, "{\"a\":1,\"d\":4}");
+	json_free(root);
+	assert_null(json_key(taken));
+	AUTO(text) char *text = json_print_text(taken, JSON_COMPACT);
+	assert_string_equal(text, "{\"c\":[2,3]}");
+}
+
 static void merging_follows_the_contract(void **state)
 {
 	(void)state;
@@ -358,6 +371,7 @@ int main(void)
 		cmocka_unit_test(depth_and_size_are_limited),
 		cmocka_unit_test(trees_are_read),
 		cmocka_unit_test(setting_replaces_in_place),
+		cmocka_unit_test(what_is_taken_out_is_a_tree_of_its_own),
 		cmocka_unit_test(merging_follows_the_contract),
 		cmocka_unit_test(equality_compares_leaves_as_texts),
 		cmocka_unit_test(printing_into_too_small_a_buffer_is_noticed),
