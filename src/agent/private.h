@@ -78,7 +78,7 @@ struct agent {
 	struct orders *orders;
 	bool clone_from_leader; /* the next clone, by a person's word */
 	const char *const *environment;
-	bool watches_files;
+	bool watches_files, was_paused;
 	uint64_t config_stamp, tls_stamp;
 	struct loop_timer *reload_timer, *look_timer;
 	struct recorder *recorder; /* NULL: none */

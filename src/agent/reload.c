@@ -15,6 +15,9 @@ enum { LOOK_MS = 5000 };
 void agent_apply_times(struct agent *agent)
 {
 	const struct settings *set = &agent->config.settings;
+	if (set->paused && !agent->was_paused)
+		agent->self.confirmed = false; /* nothing is switched off before the store has been read again */
+	agent->was_paused = set->paused;
 	kubernetes_set_times(agent->dcs, set->ttl_ms / 1000, set->retry_timeout_ms, set->loop_wait_ms);
 	postgres_reload(agent->pg);
 	agent_wake(agent);

@@ -63,6 +63,8 @@ bool record_is_strangers(const struct situation *s)
 		return false;
 	if (!s->self->settled && strcmp(o->record.leader, s->self->name) == 0)
 		return false; /* it may be our own: the deadman guards until that is known */
+	if (is_guarded_by_people(s) && o->record.leader[0] == '\0')
+		return false; /* paused: a primary without the lock goes on, unless somebody else has it */
 	return !has_lease(s) || !lease_token_matches(&s->self->hold.token, &o->record);
 }
 

@@ -226,6 +226,7 @@ static const char *const give_up_texts[] = {
 	[GIVE_UP_NO] = "",
 	[GIVE_UP_LEAVING] = "the container is asked to end",
 	[GIVE_UP_MOVED] = "another member is to lead",
+	[GIVE_UP_PAUSED] = "the cluster is paused, and PostgreSQL does not run as a primary here",
 	[GIVE_UP_CRASHED] = "PostgreSQL crashed, primary_start_timeout is 0 and another member can take over",
 	[GIVE_UP_START_TIMEOUT] =
 		"PostgreSQL did not come up in primary_start_timeout and another member can take over",
@@ -284,6 +285,14 @@ static enum give_up give_up_after_crash(const struct situation *s)
 	return late ? GIVE_UP_START_TIMEOUT : GIVE_UP_NO;
 }
 
+/* Nothing is started or promoted in a pause, but what people asked for. */
+static bool is_idle_in_pause(const struct situation *s)
+{
+	const struct instance *i = s->instance;
+	bool asked = restart_decide(s) == RESTART_GO || is_named(s) || i->bootstrap_attempt;
+	return !asked && i->job == PG_JOB_NONE && (i->tree == PG_TREE_DOWN || i->tree == PG_TREE_STANDBY);
+}
+
 enum give_up give_up_decide(const struct situation *s)
 {
 	const struct instance *i = s->instance;
@@ -297,6 +306,8 @@ enum give_up give_up_decide(const struct situation *s)
 		return GIVE_UP_NO_DATA;
 	if (s->settings->nofailover && !i->writable && i->tree == PG_TREE_STANDBY)
 		return GIVE_UP_BARRED;
+	if (s->settings->paused && is_idle_in_pause(s))
+		return GIVE_UP_PAUSED;
 	enum give_up crash = give_up_after_crash(s);
 	if (crash != GIVE_UP_NO)
 		return crash;

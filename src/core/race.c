@@ -6,6 +6,9 @@
 #include <string.h>
 
 enum race_fact {
+	FACT_R_PAUSED,    /* people are in charge */
+	FACT_R_RUNNING,   /* PostgreSQL is a primary here, and nobody holds the lock */
+	FACT_R_HOLDER,    /* the last holder was told of a pause, and nothing may have ended it since */
 	FACT_R_SERVING,   /* a standby that answers */
 	FACT_R_BARRED,    /* nofailover, or a failover_priority of 0 or less */
 	FACT_R_ASIDE,     /* it gave the lock up a moment ago */
@@ -26,6 +29,9 @@ enum race_fact {
 #define R(name) (1u << FACT_R_##name)
 
 static const char *const names[] = {
+	[FACT_R_PAUSED] = "the cluster is paused",
+	[FACT_R_RUNNING] = "PostgreSQL runs as a primary here",
+	[FACT_R_HOLDER] = "the last holder may not know that the pause is over",
 	[FACT_R_SERVING] = "PostgreSQL runs as a standby",
 	[FACT_R_BARRED] = "this member is not allowed to lead",
 	[FACT_R_ASIDE] = "it gave the lock up a moment ago",
@@ -47,6 +53,10 @@ static_assert(ARRAY_SIZE(names) == FACT_R_COUNT, "every fact has a name");
 /* A row: what must hold, what must not, what is done, and why. */
 /* clang-format off */
 static const struct rule rules[] = {
+	{ "running", R(PAUSED) | R(RUNNING) | R(KNOWN), 0, { ACT_ACQUIRE },
+	  "the cluster is paused, and the primary that runs here has no lock: it takes it" },
+	{ "paused", R(PAUSED), R(NAMED), { ACT_NONE },
+	  "the cluster is paused" },
 	{ "no-standby", 0, R(SERVING), { ACT_NONE },
 	  "PostgreSQL does not run as a standby here" },
 	{ "leaving", R(LEAVING), 0, { ACT_NONE },
@@ -61,6 +71,8 @@ static const struct rule rules[] = {
 	  "it gave the lock up a moment ago" },
 	{ "named", R(NAMED) | R(HEARD), R(PRIMARY), { ACT_ACQUIRE },
 	  "it was named as the next leader" },
+	{ "holder", R(HOLDER), 0, { ACT_NONE },
+	  "the last holder may not know that the pause is over, and may be writable: it, or a person, goes first" },
 	{ "another", R(ANOTHER), 0, { ACT_NONE },
 	  "another member was named, and can lead" },
 	{ "lagging", R(LAGGING), 0, { ACT_NONE },
@@ -81,7 +93,6 @@ static const struct rule rules[] = {
 	  "no living member should rather lead" },
 };
 /* clang-format on */
-enum { RULE_UNHEARD = 11 };
 
 static bool possible(uint32_t facts UNUSED)
 {
@@ -161,8 +172,9 @@ uint32_t race_facts(const struct situation *s)
 		     !s->instance->bootstrap_attempt;
 	bool aside = instant_is_set(s->self->aside_until) && left_least_ms(s->self->aside_until, s->now) > 0;
 	bool behind = set->check_timeline && s->instance->timeline < cluster_timeline(s->cluster);
-	return when(is_named(s), R(NAMED)) | when(another_is_named(s), R(ANOTHER)) |
-	       when(serves_as_standby(s), R(SERVING)) |
+	return when(set->paused, R(PAUSED)) | when(is_primary_up(s), R(RUNNING)) |
+	       when(holder_may_be_unguarded(s), R(HOLDER)) | when(is_named(s), R(NAMED)) |
+	       when(another_is_named(s), R(ANOTHER)) | when(serves_as_standby(s), R(SERVING)) |
 	       when(set->nofailover || set->failover_priority <= 0, R(BARRED)) | when(aside, R(ASIDE)) |
 	       when(s->instance->term_pending, R(LEAVING)) | when(known, R(KNOWN)) |
 	       when(is_diverged(rejoin_decide(s)), R(DIVERGED)) | when(is_lagging(s), R(LAGGING)) |
@@ -177,7 +189,7 @@ bool race_is_candidate(const struct situation *s)
 	uint32_t facts = race_facts(s) & ~(R(HEARD) | R(DISTRUST) | R(ANOTHER));
 	if (facts & R(NAMED))
 		facts &= ~(R(LAGGING) | R(BEHIND));
-	return table_match(&race_table, facts) == RULE_UNHEARD;
+	return strcmp(rules[table_match(&race_table, facts)].id, "unheard") == 0;
 }
 
 bool race_is_won(const struct situation *s)

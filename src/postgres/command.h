@@ -20,6 +20,7 @@ const char *command_get(const struct command *command, int index);              
 
 /* What suits a program beside PostgreSQL: nothing of ours, nothing secret (contract 2.1). */
 void command_standard_env(struct command *command, const struct config *config);
+void command_c_env(struct command *command, const struct config *config); /* the same, messages as in the source text */
 
 /* Option lists (contract 2.7) of initdb and pg_basebackup; forbidden: "|a|b|". */
 MUST_CHECK bool command_options(struct command *command, const struct json *options, const char *forbidden,
@@ -41,6 +42,8 @@ MUST_CHECK bool command_basebackup(struct command *command, const struct config 
 				   const char *conninfo, struct err *err);
 void command_postgres(struct command *command, const struct config *config, const char *program,
 		      const struct gucs *gucs);
+/* For a single user who says nothing: it recovers, and ends. No WAL is removed that nobody has archived. */
+void command_single(struct command *command, const struct config *config, const char *program, const struct gucs *gucs);
 extern const char *const command_line_gucs[]; /* in the order of contract 2.5; NULL at the end */
 
 #endif

@@ -47,7 +47,7 @@ static bool mark(struct postgres *pg, const char *what, struct err *err)
 }
 
 /* What was said of the directory that was here before is not true of the next one. */
-static bool forget_old(struct postgres *pg, struct err *err)
+bool forget_old(struct postgres *pg, struct err *err)
 {
 	if (!marker_remove(pg, "armed", err) || !marker_remove(pg, "upstream", err))
 		return false;
@@ -104,7 +104,7 @@ enum step_result step_initdb_prepare(struct postgres *pg, UNUSED bool first)
 }
 
 /* The end of a program as a step's result. */
-static enum step_result run_result(struct postgres *pg, const char *what)
+enum step_result run_result(struct postgres *pg, const char *what)
 {
 	char line[REASON_SIZE];
 	struct run *run = &pg->run;

@@ -8,7 +8,7 @@
 
 /* ControlFileData begins with system_identifier (8 bytes), pg_control_version and catalog_version_no (4 each), then
  * DBState: the same in 9.3 to 18. */
-enum { STATE_OFFSET = 16, DB_IN_PRODUCTION = 6 };
+enum { STATE_OFFSET = 16, DB_SHUTDOWNED = 1, DB_IN_PRODUCTION = 6 };
 enum { STATUS_LINE = 8, FIRST_WITH_SIGNAL_FILE = 12 };
 
 ssize_t control_read(const char *dir, const char *name, off_t offset, struct iovec into)
@@ -24,7 +24,7 @@ ssize_t control_read(const char *dir, const char *name, off_t offset, struct iov
 	return n;
 }
 
-bool control_in_production(const struct supervisor *s)
+unsigned char control_state(const struct supervisor *s)
 {
 	char bytes[5];
 	uint32_t state = 0;
@@ -32,7 +32,7 @@ bool control_in_production(const struct supervisor *s)
 		control_read(s->data_dir, "global/pg_control", STATE_OFFSET, (struct iovec){ bytes, sizeof(bytes) });
 	if (n == sizeof(state))
 		memcpy(&state, bytes, sizeof(state));
-	return state == DB_IN_PRODUCTION;
+	return state == DB_IN_PRODUCTION ? SEEN_PRODUCTION : state == DB_SHUTDOWNED ? SEEN_SHUT_DOWN : 0;
 }
 
 /* The status line is PostgreSQL's own promise to pg_ctl: "starting", "standby", "ready", "stopping" (10 and newer). */

@@ -16,7 +16,7 @@ static unsigned char look_at_files(const struct supervisor *s)
 {
 	/* in this order: what the status line promises is in pg_control before */
 	unsigned char seen = control_status(s);
-	return control_in_production(s) ? seen | SEEN_PRODUCTION : seen;
+	return seen | control_state(s);
 }
 
 /* PostgreSQL's signal file; the answer is an errno. */

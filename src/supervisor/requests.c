@@ -165,12 +165,14 @@ static struct frame_reply request_deadline(struct supervisor *s, struct request 
 		return reply(REPLY_FENCING);
 	struct machine_deadline present = { status->deadline_generation, status->deadline_number, status->deadline };
 	struct machine_deadline asked = { s->generation, body.number, body.at };
-	enum reply_code code = machine_accept_deadline(&present, &asked, &s->now, status->writable);
+	enum reply_code code =
+		machine_accept_deadline(&present, &asked, &s->now, status->writable && body.unguarded != 1);
 	if (code != REPLY_OK)
 		return reply(code);
 	status->deadline_generation = asked.generation;
 	status->deadline_number = asked.number;
 	status->deadline = asked.at;
+	status->unguarded = body.unguarded == 1;
 	memcpy(status->token, body.token, sizeof(status->token));
 	s->answered |= body.answered == 1;
 	return reply(REPLY_OK);

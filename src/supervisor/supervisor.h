@@ -46,6 +46,7 @@ struct supervisor {
 
 	struct program program;
 	enum stop_mode stop_mode;
+	bool orderly; /* a primary that was told to stop: its shutdown is waited for */
 	uint32_t escalate_ms;
 	int64_t escalate_us, look_us;
 	int look_fd, promote_fd; /* a child's answer comes there; -1: none was asked */
@@ -113,7 +114,7 @@ void jobs_turn(struct supervisor *s);
 pid_t spawn_program(const struct supervisor *s, const int *fds);
 
 /* look.c: the data volume while something may be writable. Nothing here waits for storage. */
-enum { SEEN_STANDBY = 1, SEEN_READY = 2, SEEN_PRODUCTION = 4 };
+enum { SEEN_STANDBY = 1, SEEN_READY = 2, SEEN_PRODUCTION = 4, SEEN_SHUT_DOWN = 8 };
 void look_begin(struct supervisor *s);
 unsigned look_take(struct supervisor *s); /* 0 without an answer */
 enum { LOOK_PENDING = -1 };
@@ -125,8 +126,8 @@ void volume_try(struct supervisor *s);
 void volume_turn(struct supervisor *s);
 bool volume_is_marked(const struct supervisor *s);
 ssize_t control_read(const char *dir, const char *name, off_t offset,
-		     struct iovec into); /* NUL-terminates; -1 if unreadable */
-bool control_in_production(const struct supervisor *s);
+		     struct iovec into);                  /* NUL-terminates; -1 if unreadable */
+unsigned char control_state(const struct supervisor *s);  /* SEEN_PRODUCTION, SEEN_SHUT_DOWN or 0 */
 unsigned char control_status(const struct supervisor *s); /* SEEN_STANDBY, SEEN_READY or 0 */
 enum reply_code control_check_start(const struct supervisor *s, enum start_as as);
 struct frame_reply find_programs(struct supervisor *s, struct request *r);

@@ -274,6 +274,15 @@ static void take_last_wal(struct server *s, struct server *of)
 	}
 }
 
+static void on_archived(void *arg)
+{
+	struct server *s = arg;
+	struct supervisor *sup = s->supervisor;
+	s->step = NULL;
+	gone(s);
+	supervisor_postmaster_died(sup);
+}
+
 static void on_stopped(void *arg)
 {
 	struct server *s = arg;
@@ -286,6 +295,14 @@ static void on_stopped(void *arg)
 		s->was_writable = false;
 		each_server(take_last_wal, s);
 		v->control = CONTROL_SHUT_DOWN;
+		s->phase = SERVER_STOPPING;
+		check_writers_changed();
+		if (sim_chance(300)) { /* an archiver that takes its time */
+			s->step = sim_after(sim_skewed(100 * MS_US, 5 * SECOND_US, 120 * SECOND_US), s->process,
+					    on_archived, s);
+			supervisor_shut_down(s->supervisor);
+			return;
+		}
 	} else {
 		v->control = CONTROL_SHUT_DOWN_IN_RECOVERY;
 	}

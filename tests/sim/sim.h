@@ -266,8 +266,10 @@ struct volume {
 	enum control_state control;
 	uint64_t checkpoint_lsn;
 	bool standby_signal;
-	bool changing;  /* the marker of an unfinished change */
-	bool bootstrap; /* the marker of our own attempt */
+	bool changing;            /* the marker of an unfinished change */
+	bool bootstrap;           /* the marker of our own attempt */
+	uint32_t rewind_timeline; /* ... onto this one, of that member */
+	char rewind_source[NAME_SIZE];
 	bool rewinding; /* with changing: by a rewind */
 	bool roles_made;
 	uint32_t next_timeline; /* the number its next promotion takes */
@@ -325,10 +327,12 @@ struct process *supervisor_process(struct supervisor *s);
 struct pod *supervisor_pod(struct supervisor *s);
 struct instant supervisor_deadline(const struct supervisor *s);
 bool supervisor_is_fencing(const struct supervisor *s);
+bool supervisor_is_unguarded(const struct supervisor *s); /* paused: it acts on nothing by itself */
 bool supervisor_may_be_writable(const struct supervisor *s);
 void supervisor_postmaster_died(struct supervisor *s);
 void supervisor_nothing_left(struct supervisor *s);
 void supervisor_ready(struct supervisor *s);
+void supervisor_shut_down(struct supervisor *s);
 
 /* ---- clients.c ---- */
 void clients_init(void);

@@ -28,7 +28,9 @@ static const char *const trees[] = { "unknown",   "down",    "starting", "standb
 				     "promoting", "primary", "stopping", "fencing" };
 static const char *const dirs[] = { "unknown", "empty", "ok", "invalid", "unreadable", "marked" };
 static const char *const jobs[] = { "none",    "initdb", "post_bootstrap", "clone", "start_standby", "start_primary",
-				    "promote", "stop",   "follow",         "aside", "inspect" };
+				    "promote", "stop",   "follow",         "aside", "inspect",       "rewind",
+				    "wipe" };
+static_assert(ARRAY_SIZE(jobs) == PG_JOB_COUNT, "a name for every job");
 
 static void print_state(void *arg)
 {
@@ -65,7 +67,11 @@ static void print_state(void *arg)
 	json_set_text(o, "failed_job", jobs[in->failed_job]);
 	json_set_i64(o, "failures", in->failures);
 	json_set_text(o, "failure", in->failure);
+	json_set_bool(o, "can_rewind", in->can_rewind);
+	json_set_bool(o, "standby_signal", in->has_standby_signal);
 	json_set_i64(o, "clone_total", in->clone_total_bytes);
+	json_set_i64(o, "clone_done", in->clone_done_bytes);
+	json_set_i64(o, "clone_rate", in->clone_rate);
 	json_set_i64(o, "replicas", details->replica_count);
 	json_set_text(o, "slots", details->slots);
 	json_set_text(o, "started", details->postmaster_start_time);
@@ -117,6 +123,7 @@ static void set_password(struct driver *d, const char *password)
 {
 	text_copy(d->config.replication.password, sizeof(d->config.replication.password), password);
 	text_copy(d->config.superuser.password, sizeof(d->config.superuser.password), password);
+	text_copy(d->config.rewind.password, sizeof(d->config.rewind.password), password);
 	postgres_reload(d->pg);
 }
 
@@ -135,6 +142,49 @@ static void promote(struct driver *d, const char *claimed)
 	int64_t timeline = (int64_t)postgres_instance(d->pg)->newest_timeline + 1;
 	if (claimed == NULL || text_to_i64(claimed, &timeline))
 		postgres_promote(d->pg, &d->token, (uint32_t)timeline);
+}
+
+/* set KEY JSON: below `postgresql`; local JSON: the local configuration. The text may have blanks in it. */
+static bool set_tree(struct driver *d, const char *line)
+{
+	char key[64];
+	struct err err;
+	bool local = strncmp(line, "local ", 6) == 0;
+	if (!local && strncmp(line, "set ", 4) != 0)
+		return false;
+	line = strchr(line, ' ') + 1;
+	size_t len = local ? 0 : strcspn(line, " ");
+	snprintf(key, sizeof(key), "%.*s", (int)len, line);
+	line += len;
+	struct json *value = json_parse(line, strlen(line), &err);
+	if (value == NULL)
+		exit(3);
+	if (local)
+		d->config.local = value;
+	else
+		json_set(d->config.postgresql, key, value);
+	postgres_reload(d->pg);
+	print_state(d);
+	return true;
+}
+
+static bool act_by_hand(struct driver *d, char *const words[])
+{
+	const char *verb = words[0];
+	struct upstream upstream = upstream_of(words);
+	if (text_equal(verb, "rewind"))
+		postgres_rewind(d->pg, &upstream);
+	else if (text_equal(verb, "wipe"))
+		postgres_wipe(d->pg);
+	else if (text_equal(verb, "callback") && words[1] != NULL && words[2] != NULL)
+		postgres_callback(d->pg, words[1], words[2]);
+	else if (text_equal(verb, "sync_passwords"))
+		postgres_sync_passwords(d->pg);
+	else if (text_equal(verb, "stop_after_checkpoint"))
+		postgres_stop_after_checkpoint(d->pg);
+	else
+		return false;
+	return true;
 }
 
 static bool act_on_cluster(struct driver *d, char *const words[])
@@ -198,7 +248,7 @@ static void act(struct driver *d, char *const words[])
 		print_rules(d);
 		return;
 	}
-	if (act_on_cluster(d, words))
+	if (act_on_cluster(d, words) || act_by_hand(d, words))
 		; /* done */
 	else if (text_equal(verb, "initdb"))
 		postgres_initdb(d->pg);
@@ -226,6 +276,8 @@ static void act(struct driver *d, char *const words[])
 static void take_line(struct driver *d, char *line)
 {
 	char *words[16] = { NULL };
+	if (set_tree(d, line))
+		return;
 	for (int i = 0; i < 15 && (words[i] = strsep(&line, " ")) != NULL; i++)
 		;
 	act(d, words);
@@ -301,6 +353,8 @@ static void configure(struct config *config, char *argv[])
 	set_text(config->config_dir, sizeof(config->config_dir), argv[2]);
 	set_text(config->run_dir, sizeof(config->run_dir), argv[3]);
 	set_text(config->supervisor, sizeof(config->supervisor), argv[5]);
+	if (getenv("DRIVER_BIN_DIR") != NULL)
+		set_text(config->bin_dir, sizeof(config->bin_dir), getenv("DRIVER_BIN_DIR"));
 	set_text(config->config_base_name, sizeof(config->config_base_name), "postgresql");
 	snprintf(config->pgpass, sizeof(config->pgpass), "%.200s/pgpass", argv[3]);
 	set_text(config->pg_listen.host, sizeof(config->pg_listen.host), "127.0.0.1");
@@ -309,6 +363,8 @@ static void configure(struct config *config, char *argv[])
 	set_text(config->superuser.password, sizeof(config->superuser.password), "geheim-super");
 	set_text(config->replication.username, sizeof(config->replication.username), "replicator");
 	set_text(config->replication.password, sizeof(config->replication.password), "geheim: re'pl\\");
+	set_text(config->rewind.username, sizeof(config->rewind.username), "rewinder");
+	set_text(config->rewind.password, sizeof(config->rewind.password), "geheim-rewind");
 }
 
 int main(int argc, char *argv[])
