@@ -12,11 +12,13 @@ void order_reload(const struct asked *asked, struct rest_answer *answer)
 	answer->order.kind = ORDER_RELOAD;
 }
 
-static const struct fields reinitialize_fields = { .list = {
-							   { .key = "force", .kind = FIELD_TRUTH },
-							   { .key = "from_leader", .kind = FIELD_TRUTH },
-							   { .key = "from-leader", .kind = FIELD_TRUTH },
-						   } };
+static const struct fields reinitialize_fields = {
+	.list = {
+		{ .key = "force", .kind = FIELD_TRUTH },
+		{ .key = "from_leader", .kind = FIELD_TRUTH },
+		{ .key = "from-leader", .kind = FIELD_TRUTH },
+	},
+};
 
 static bool leads(const struct asked *asked)
 {

@@ -8,12 +8,14 @@
 
 #include <string.h>
 
-static const struct fields move_fields = { .list = {
-						   { .key = "leader", .kind = FIELD_NAME },
-						   { .key = "candidate", .kind = FIELD_NAME },
-						   { .key = "member", .kind = FIELD_NAME },
-						   { .key = "scheduled_at" },
-					   } };
+static const struct fields move_fields = {
+	.list = {
+		{ .key = "leader", .kind = FIELD_NAME },
+		{ .key = "candidate", .kind = FIELD_NAME },
+		{ .key = "member", .kind = FIELD_NAME },
+		{ .key = "scheduled_at" },
+	},
+};
 
 struct wish { /* a move as it is asked for */
 	const struct asked *asked;
