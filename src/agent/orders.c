@@ -74,7 +74,11 @@ static void on_config_written(void *arg, enum dcs_outcome outcome, const char *t
 	if (outcome == DCS_DONE)
 		rest_answer_config(&order->answer);
 	else
-		rest_answer_error(&order->answer, outcome == DCS_CONFLICT ? 409 : 503, text);
+		rest_answer_error(&order->answer,
+				  outcome == DCS_CONFLICT               ? 409
+				  : order->answer.order.config_replaces ? 502
+									: 503,
+				  text);
 	end(order);
 }
 

@@ -88,6 +88,7 @@ static void answer_waiting(struct agent *agent)
 						.body = "",
 						.authorization = "",
 						.peer = "",
+						.tls = agent->config.rest_certfile[0] != '\0',
 						.reply = agent->waiting[i] };
 		answer(agent, &request);
 	}

@@ -104,6 +104,13 @@ static void set_timeline(struct json *annotations, const struct dcs_position *po
 	json_set_text(annotations, ANNOTATION_TIMELINE, text);
 }
 
+/* Taken off only where it is. */
+static void set_heir(const struct dcs *dcs, struct json *annotations, const char *heir)
+{
+	if (heir[0] != '\0' || object_annotation(store_leader(dcs), ANNOTATION_HEIR) != NULL)
+		annotation_set(annotations, ANNOTATION_HEIR, heir);
+}
+
 static struct json *held_annotations(const struct dcs *dcs, const char *renew_time)
 {
 	const struct lock *lock = &dcs->lock;
@@ -118,7 +125,7 @@ static struct json *held_annotations(const struct dcs *dcs, const char *renew_ti
 	annotation_set(annotations, ANNOTATION_HOLDER_UID, store_own_uid(dcs));
 	if (lock->work == LOCK_ACQUIRE) { /* the last holder's; our timeline begins with the promotion */
 		json_set_text(annotations, ANNOTATION_TIMELINE, NULL);
-		json_set_text(annotations, ANNOTATION_HEIR, NULL);
+		set_heir(dcs, annotations, "");
 	}
 	set_timeline(annotations, &lock->write.position);
 	if (lock->write.claim_timeline != 0)
@@ -183,7 +190,7 @@ static char *release_body(const struct dcs *dcs, const struct object *leader)
 	json_set_text(annotations, "leader", NULL);
 	set_position(annotations, &lock->write.position);
 	json_set_text(annotations, ANNOTATION_HOLDER_UID, NULL);
-	annotation_set(annotations, ANNOTATION_HEIR, lock->write.heir);
+	set_heir(dcs, annotations, lock->write.heir);
 	set_timeline(annotations, &lock->write.position);
 	struct json *body = body_new(dcs, dcs->leader_name, annotations, mutant(10) ? 0 : lock->version);
 	if (dcs->params.use_endpoints && json_count(json_get(leader->json, "subsets")) > 0)
