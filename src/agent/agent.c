@@ -201,6 +201,7 @@ void agent_destroy(struct agent *agent)
 	orders_destroy(agent->orders);
 	agent_stop_rest(agent);
 	agent_cancel_peers(agent);
+	agent_cancel_failsafe(agent);
 	postgres_destroy(agent->pg);
 	dcs_destroy(agent->dcs);
 	http_client_destroy(agent->http);

@@ -238,6 +238,7 @@ static void (*const effectors[])(struct agent *) = {
 	[ACT_FORGET_LEASE] = agent_forget_lease,
 	[ACT_REFRESH] = agent_refresh,
 	[ACT_ASK_PEERS] = agent_ask_peers,
+	[ACT_ASK_FAILSAFE] = agent_ask_failsafe,
 	[ACT_STOP] = stop,
 	[ACT_TERM_GO] = term_go,
 	[ACT_CANCEL_JOB] = cancel_job,
