@@ -75,6 +75,7 @@ static void turn(void *arg)
 	for (int i = 0; i < plan.count; i++)
 		agent_act(agent, plan.actions[i]);
 	orders_turn(agent);
+	agent_callbacks_turn(agent);
 }
 
 /* What moves a failover on counts at once: the tree, a job's end, the deadline's acknowledgement. */

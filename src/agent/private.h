@@ -80,6 +80,9 @@ struct agent {
 	bool failsafe_refused, failsafe_said;
 	int64_t failsafe_for_ms;
 	char failsafe_seen[4096]; /* the map that failsafe_known and failsafe_member were read from */
+	bool callback_running, callback_role_seen,
+		callback_restarts; /* as of the last turn that callbacks were told of */
+	enum member_role callback_role;
 	struct orders *orders;
 	bool clone_from_leader; /* the next clone, by a person's word */
 	const char *const *environment;
@@ -142,6 +145,9 @@ void agent_write_history(struct agent *agent);
 void agent_sync_slots(struct agent *agent);
 void agent_member_slots(const struct agent *agent, char *text,
 			size_t size); /* slot names of the other members, one a line */
+
+/* callbacks.c */
+void agent_callbacks_turn(struct agent *agent);
 
 /* orders.c: what people asked for */
 struct orders *orders_create(void);

@@ -10,7 +10,6 @@ import time
 
 import pytest
 from member import AS_POSTGRES, sh
-from test_postgres_driver import members, primary, programs, standby  # noqa: F401
 
 BIN = pathlib.Path(sh("pg_config", "--bindir").stdout.strip())
 MEGA = 1 << 20
