@@ -390,6 +390,7 @@ static const struct field settings_fields[] = {
 	F(settings, can_bootstrap),
 	F(settings, failsafe),
 	F(settings, paused),
+	F(settings, clone_when_rewind_fails),
 	F(settings, clone_when_diverged),
 };
 static const struct shape settings_shape = SHAPE(settings, settings_fields);

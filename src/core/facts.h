@@ -9,6 +9,7 @@ enum {
 	PEER_SILENT_MS = 3000, /* a question that had no answer counts as silence for this long */
 	START_AHEAD_MS = 1000, /* T must be this far ahead for anything that makes writable */
 	CLAIM_AGAIN_MS = 200,  /* a lock write for another timeline number, no sooner after the last one */
+	REWIND_TRIES = 3,
 	FOLLOW_AGAIN_MS = 500, /* two pods of one name may say in turn that they are the leader */
 	RETRY_MS = 1000,       /* a lock write that failed is repeated no sooner */
 };
