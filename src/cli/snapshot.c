@@ -15,16 +15,24 @@ struct snapshot *snapshot_create(void)
 	return snapshot;
 }
 
+void snapshot_forget_answers(struct snapshot *snapshot)
+{
+	for (int i = 0; i < MEMBERS_MAX; i++) {
+		json_free(snapshot->answers[i]);
+		snapshot->answers[i] = NULL;
+		snapshot->complaints[i][0] = '\0';
+	}
+}
+
 void snapshot_destroy(struct snapshot *snapshot)
 {
 	if (snapshot == NULL)
 		return;
 	free(snapshot->config_text);
 	free(snapshot->history_text);
-	for (int i = 0; i < MEMBERS_MAX; i++) {
+	snapshot_forget_answers(snapshot);
+	for (int i = 0; i < MEMBERS_MAX; i++)
 		free(snapshot->status_texts[i]);
-		json_free(snapshot->answers[i]);
-	}
 	free(snapshot);
 }
 
@@ -79,6 +87,17 @@ static const char *status_text(const void *arg, const char *name)
 	return NULL;
 }
 
+/* What the leader itself says is newer than what it last wrote: the others' lag is that behind it. */
+static uint64_t leader_lsn(const struct snapshot *snapshot, const struct member members[static MEMBERS_MAX])
+{
+	const char *leader = snapshot_leader(snapshot);
+	uint64_t lsn = snapshot->cluster.optime_lsn;
+	for (int i = 0; i < snapshot->cluster.member_count; i++)
+		if (strcmp(members[i].name, leader) == 0 && snapshot->answers[i] != NULL && members[i].xlog_lsn > lsn)
+			lsn = members[i].xlog_lsn;
+	return lsn;
+}
+
 struct json *snapshot_document(const struct snapshot *snapshot)
 {
 	struct member members[MEMBERS_MAX];
@@ -92,7 +111,7 @@ struct json *snapshot_document(const struct snapshot *snapshot)
 		.leader = snapshot_leader(snapshot),
 		.standby_cluster = config_is_standby_cluster(config),
 		.paused = json_true(json_get(config, "pause")),
-		.optime_lsn = snapshot->cluster.optime_lsn,
+		.optime_lsn = leader_lsn(snapshot, members),
 		.scope = snapshot->scope,
 	};
 	return members_document(&params);
