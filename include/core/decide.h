@@ -101,6 +101,9 @@ enum move_obstacle move_check(const struct situation *s, const struct move *move
 /* Who gets the lock from us with the write that releases it: has everything that we have; "": nobody yet. */
 const char *heir_decide(const struct situation *s);
 
+/* Whether the supervisor is to act on nothing by itself. */
+bool unguarded_is_wanted(const struct situation *s);
+
 /* Why a running PostgreSQL is to be stopped. */
 enum end {
 	END_NO,
@@ -126,6 +129,7 @@ enum give_up {
 	GIVE_UP_NO,
 	GIVE_UP_LEAVING,       /* the container is asked to end */
 	GIVE_UP_MOVED,         /* somebody else is to lead */
+	GIVE_UP_PAUSED,        /* paused, and PostgreSQL does not run as a primary */
 	GIVE_UP_CRASHED,       /* primary_start_timeout is 0 and somebody else can take over */
 	GIVE_UP_START_TIMEOUT, /* it did not come up in primary_start_timeout and somebody else can */
 	GIVE_UP_NOT_WRITABLE,  /* holds the lock and did not become writable within its bound */

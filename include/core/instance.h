@@ -63,6 +63,7 @@ struct instance {
 	struct instant heard; /* its last answer */
 	enum pg_tree tree;
 	bool writable;     /* something of ours may be able to commit (STARTING as primary and PROMOTING included) */
+	bool unguarded;    /* the supervisor acts on nothing by itself: paused */
 	bool nothing_left; /* no process of PostgreSQL is left: proof (i) of safety.md rule 4 */
 	bool volume_locked;
 	bool term_pending;       /* the container is asked to end */
@@ -86,9 +87,11 @@ struct instance {
 	bool roles_made;        /* postgres_post_bootstrap has succeeded since this agent attached */
 	uint32_t armed_timeline; /* marker on the volume: the timeline we were armed on last; 0 none */
 	struct lease_token armed_token;
-	int server_version; /* 150018; 0 unknown */
-	bool rewind_marked; /* with DATA_MARKED: a rewind was begun and not finished; it may be repeated */
-	bool can_rewind;    /* use_pg_rewind is on, pg_rewind was found, and wal_log_hints or checksums are on */
+	int server_version;            /* 150018; 0 unknown */
+	bool rewind_marked;            /* with DATA_MARKED: a rewind was begun and not finished ... */
+	uint32_t rewind_timeline;      /* ... which can be repeated only on this timeline ... */
+	char rewind_source[NAME_SIZE]; /* ... of this member; timeline 0: of anybody */
+	bool can_rewind; /* use_pg_rewind is on, pg_rewind was found, and wal_log_hints or checksums are on */
 
 	/* the server, by SQL; age in `probed` */
 	struct instant probed; /* last good answer */
@@ -117,6 +120,8 @@ struct instance {
 
 	struct history history; /* of the local timeline's history file; last, for it is large and seldom changes */
 };
+
+const char *pg_job_text(enum pg_job job); /* for people: "restart", "running pg_rewind" ... */
 
 /* The position that counts in a race: the larger of received and replayed; the checkpoint or minimum recovery point
  * when down. */

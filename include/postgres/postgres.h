@@ -18,6 +18,7 @@ struct postgres_params {
 	const struct config *config;  /* borrowed; postgres_reload after it changed */
 	uint64_t generation;          /* of this agent, for the supervisor: larger than any earlier one's */
 	void (*on_change)(void *arg); /* through the loop, never from inside a call */
+	void (*on_probed)(void *arg); /* or NULL: a probe has ended, also one that changed nothing */
 	void *arg;
 };
 
@@ -34,10 +35,14 @@ struct upstream {
 
 /* ---- the deadline ---- */
 
-/* Gives the supervisor T. Completes by instance.deadline; unset: disarm (only when nothing can be writable).
- * `answered`: the API has answered a lock write of this agent. */
-void postgres_set_deadline(struct postgres *pg, struct instant deadline, const struct lease_token *token,
-			   bool answered);
+struct deadline_order {
+	struct instant at; /* T; unset: disarm, only when nothing can be writable */
+	struct lease_token token;
+	bool answered;  /* the API has answered a lock write of this agent */
+	bool unguarded; /* the cluster is paused: the supervisor acts on nothing by itself */
+};
+/* Gives the supervisor T. Completes by instance.deadline, token and unguarded. */
+void postgres_set_deadline(struct postgres *pg, const struct deadline_order *order);
 void postgres_fence(struct postgres *pg);   /* SIGKILL to everything, now */
 void postgres_term_go(struct postgres *pg); /* the container may end */
 
@@ -56,6 +61,8 @@ void postgres_promote(struct postgres *pg, const struct lease_token *token, uint
 void postgres_mark_timeline(struct postgres *pg, uint32_t timeline, const struct lease_token *token);
 void postgres_stop(struct postgres *pg,
 		   bool immediate); /* fast or immediate; escalates by settings.primary_stop_timeout if set */
+/* Fast, after a CHECKPOINT of at most half a minute: what is stopped to be started again is away for a shorter time. */
+void postgres_stop_after_checkpoint(struct postgres *pg);
 void postgres_follow(struct postgres *pg,
 		     const struct upstream *upstream); /* a running standby: rewrite, reload or restart */
 void postgres_post_bootstrap(struct postgres *pg);     /* roles and their rights on a new primary */

@@ -122,7 +122,9 @@ static const struct member *clone_source(const struct agent *agent)
 
 static void clone(struct agent *agent)
 {
-	struct upstream up = upstream_of(clone_source(agent));
+	const struct member *leader = cluster_member(dcs_view(agent->dcs), agent->plan.upstream);
+	struct upstream up = upstream_of(agent->clone_from_leader && leader != NULL ? leader : clone_source(agent));
+	agent->clone_from_leader = false;
 	log_info("cloning from %s", up.member);
 	postgres_clone(agent->pg, &up);
 }

@@ -140,8 +140,13 @@ void agent_cap_deadline(struct agent *agent)
 
 void agent_set_deadline(struct agent *agent)
 {
+	struct situation s = agent_situation(agent);
 	const struct lease_hold *hold = &agent->self.hold;
-	postgres_set_deadline(agent->pg, lease_deadline(hold), &hold->token, instant_is_set(hold->start));
+	struct deadline_order order = { .at = lease_deadline(hold),
+					.token = hold->token,
+					.answered = instant_is_set(hold->start),
+					.unguarded = unguarded_is_wanted(&s) };
+	postgres_set_deadline(agent->pg, &order);
 }
 
 void agent_forget_lease(struct agent *agent)

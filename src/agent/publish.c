@@ -94,6 +94,15 @@ static void take_positions(struct status_source *source, const struct instance *
 	source->receive_lsn = i->in_recovery ? i->receive_lsn : 0;
 }
 
+/* Until it is known that a deadline guards us again, others must know that none does (safety.md S11). */
+static bool may_still_be_unguarded(const struct situation *s)
+{
+	const struct member *own = cluster_member(s->cluster, s->self->name);
+	if (!s->instance->attached)
+		return own != NULL && own->paused;
+	return s->instance->unguarded || (own != NULL && own->paused && s->instance->writable && !leads_now(s));
+}
+
 static void take_source(struct status_source *source, const struct situation *s, const struct postgres_details *d)
 {
 	const struct instance *i = s->instance;
@@ -107,7 +116,7 @@ static void take_source(struct status_source *source, const struct situation *s,
 		text_copy(source->replication_state, sizeof(source->replication_state), d->replication_state);
 	source->checkpoint_is_pending = lock_is_mine(s) && checkpoint_is_pending(i);
 	source->pending_restart = d->pending_restart;
-	source->paused = s->settings->paused;
+	source->paused = s->settings->paused || may_still_be_unguarded(s);
 }
 
 static struct json *build_essential(const struct config *config, const struct status_source *from)

@@ -13,6 +13,8 @@ static bool deadline_differs(const struct situation *s)
 	struct instant t = lease_deadline(&s->self->hold);
 	if (!i->attached)
 		return false;
+	if (i->unguarded != unguarded_is_wanted(s))
+		return true;
 	if (!has_lease(s))
 		return (instant_is_set(i->deadline) || i->token[0] != '\0') && !i->writable && s->self->settled;
 	if (!instant_is_set(t) || !lock_is_mine(s))

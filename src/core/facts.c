@@ -63,6 +63,8 @@ bool record_is_strangers(const struct situation *s)
 		return false;
 	if (!s->self->settled && strcmp(o->record.leader, s->self->name) == 0)
 		return false; /* it may be our own: the deadman guards until that is known */
+	if (is_guarded_by_people(s) && o->record.leader[0] == '\0')
+		return false; /* paused: a primary without the lock goes on, unless somebody else has it */
 	return !has_lease(s) || !lease_token_matches(&s->self->hold.token, &o->record);
 }
 
@@ -91,15 +93,6 @@ int64_t stop_time_ms(const struct situation *s)
 {
 	int64_t quarter = (s->settings->ttl_ms - lease_margin_ms(s->settings->ttl_ms)) / 4;
 	return quarter < 2000 ? quarter : 2000;
-}
-
-uint64_t instance_lsn(const struct instance *instance)
-{
-	if (instance->tree == PG_TREE_DOWN || !instant_is_set(instance->probed))
-		return instance->control_lsn;
-	if (!instance->in_recovery)
-		return instance->write_lsn;
-	return instance->receive_lsn > instance->replay_lsn ? instance->receive_lsn : instance->replay_lsn;
 }
 
 uint64_t my_lsn(const struct situation *s)

@@ -43,6 +43,9 @@ bool may_clone_anew(const struct situation *s);     /* by the settings, from a l
 bool is_diverged(enum rejoin rejoin);
 /* end.c */
 int64_t restart_wait_ms(const struct situation *s); /* until a scheduled restart is due; INT64_MAX: none is */
+/* pause.c */
+bool is_guarded_by_people(const struct situation *s);
+bool somebody_may_be_unguarded(const struct situation *s);
 /* move.c */
 bool peer_is_fit(const struct situation *s,
 		 const struct peer_answer *peer); /* it answered just now and could take over from a leader */

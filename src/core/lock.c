@@ -193,6 +193,8 @@ static bool wants_peers(const struct situation *s)
 		return false;
 	if (has_lease(s))
 		return wants_heirs(s) && (peers_need_asking(s) || heir_is_waited_for(s));
+	if (s->self->reinitialize)
+		return peers_need_asking(s); /* is the leader alive, whose copy is to stand in for ours? */
 	bool alone = leader_to_follow(s) == NULL;
 	if ((s->settings->clone_when_diverged || alone) && is_diverged(rejoin_decide(s)))
 		return peers_need_asking(s); /* is there a leader whose copy can stand in for ours, or nobody's left? */
@@ -224,6 +226,7 @@ static const char *const give_up_texts[] = {
 	[GIVE_UP_NO] = "",
 	[GIVE_UP_LEAVING] = "the container is asked to end",
 	[GIVE_UP_MOVED] = "another member is to lead",
+	[GIVE_UP_PAUSED] = "the cluster is paused, and PostgreSQL does not run as a primary here",
 	[GIVE_UP_CRASHED] = "PostgreSQL crashed, primary_start_timeout is 0 and another member can take over",
 	[GIVE_UP_START_TIMEOUT] =
 		"PostgreSQL did not come up in primary_start_timeout and another member can take over",
@@ -282,6 +285,14 @@ static enum give_up give_up_after_crash(const struct situation *s)
 	return late ? GIVE_UP_START_TIMEOUT : GIVE_UP_NO;
 }
 
+/* Nothing is started or promoted in a pause, but what people asked for. */
+static bool is_idle_in_pause(const struct situation *s)
+{
+	const struct instance *i = s->instance;
+	bool asked = restart_decide(s) == RESTART_GO || is_named(s) || i->bootstrap_attempt;
+	return !asked && i->job == PG_JOB_NONE && (i->tree == PG_TREE_DOWN || i->tree == PG_TREE_STANDBY);
+}
+
 enum give_up give_up_decide(const struct situation *s)
 {
 	const struct instance *i = s->instance;
@@ -295,6 +306,8 @@ enum give_up give_up_decide(const struct situation *s)
 		return GIVE_UP_NO_DATA;
 	if (s->settings->nofailover && !i->writable && i->tree == PG_TREE_STANDBY)
 		return GIVE_UP_BARRED;
+	if (s->settings->paused && is_idle_in_pause(s))
+		return GIVE_UP_PAUSED;
 	enum give_up crash = give_up_after_crash(s);
 	if (crash != GIVE_UP_NO)
 		return crash;

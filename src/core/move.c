@@ -7,6 +7,15 @@
 
 enum { HEIR_WAIT_MS = 10000, HEIR_ASK_MS = 2000 };
 
+/* Whoever is not on the leader's timeline does not have what it has, however far it got; nor, without a leader, on an older one
+ * than we. */
+static bool is_on_our_timeline(const struct situation *s, const struct peer_answer *peer)
+{
+	const struct instance *i = s->instance;
+	uint32_t mine = i->tree == PG_TREE_DOWN ? i->control_timeline : i->timeline;
+	return lock_is_mine(s) ? peer->timeline == mine : peer->timeline >= mine;
+}
+
 bool peer_is_fit(const struct situation *s, const struct peer_answer *peer)
 {
 	const struct member *member = cluster_member(s->cluster, peer->name);
@@ -14,7 +23,8 @@ bool peer_is_fit(const struct situation *s, const struct peer_answer *peer)
 		return false;
 	if (peer->nofailover || !peer->in_recovery || peer->lsn == 0 || peer->state != STATE_RUNNING)
 		return false;
-	if (s->settings->check_timeline && peer->timeline < cluster_timeline(s->cluster))
+	if (!is_on_our_timeline(s, peer) ||
+	    (s->settings->check_timeline && peer->timeline < cluster_timeline(s->cluster)))
 		return false;
 	uint64_t lag = s->cluster->optime_lsn > peer->lsn ? s->cluster->optime_lsn - peer->lsn : 0;
 	return lag <= (uint64_t)s->settings->maximum_lag_on_failover_bytes;
@@ -59,18 +69,27 @@ static enum move_step schedule_decide(const struct situation *s)
 	return is_primary_up(s) && late_us > s->settings->loop_wait_ms * 1500 ? MOVE_DROP : MOVE_GO;
 }
 
+static bool is_coming_up(const struct situation *s)
+{
+	const struct instance *i = s->instance;
+	return i->tree == PG_TREE_STARTING || i->tree == PG_TREE_STANDBY || i->tree == PG_TREE_PROMOTING ||
+	       i->job == PG_JOB_START_PRIMARY || i->job == PG_JOB_PROMOTE;
+}
+
 enum move_step move_decide(const struct situation *s)
 {
 	const struct move *m = &s->cluster->move;
 	bool paused = s->settings->paused;
 	if (!m->asked || !lock_is_mine(s))
 		return MOVE_NONE;
-	if (is_me(s, m->candidate) && paused && !is_primary_up(s))
+	if (is_me(s, m->candidate) && !is_primary_up(s))
 		return MOVE_NONE; /* we are it, and on the way */
 	if ((m->leader[0] != '\0' && !is_me(s, m->leader)) || is_me(s, m->candidate))
 		return MOVE_DROP;
 	if (paused && m->candidate[0] == '\0')
 		return MOVE_DROP;
+	if (is_coming_up(s))
+		return MOVE_LATER; /* first things first */
 	enum move_step due = schedule_decide(s);
 	if (due != MOVE_GO)
 		return due;
@@ -82,7 +101,7 @@ enum move_step move_decide(const struct situation *s)
 int64_t move_wait_ms(const struct situation *s)
 {
 	const struct move *m = &s->cluster->move;
-	if (move_decide(s) != MOVE_LATER || s->settings->paused)
+	if (move_decide(s) != MOVE_LATER || s->settings->paused || m->at_us <= s->wall.us)
 		return INT64_MAX;
 	return (m->at_us - s->wall.us) / 1000 + 1;
 }
@@ -112,10 +131,10 @@ bool is_handing_over(const struct situation *s)
 	return lock_is_mine(s) && (s->instance->term_pending || move_decide(s) == MOVE_GO);
 }
 
-/* It has received the record of our shutdown, and with it all that was ever committed here. */
+/* It has received the record of our shutdown, and with it all that was ever committed here. After a crash that cannot be told. */
 static bool has_everything(const struct situation *s, const struct peer_answer *peer)
 {
-	return s->instance->control != CONTROL_SHUT_DOWN || peer->lsn > s->instance->control_lsn;
+	return s->instance->control == CONTROL_SHUT_DOWN && peer->lsn > s->instance->control_lsn;
 }
 
 const char *heir_decide(const struct situation *s)
@@ -134,6 +153,8 @@ bool heir_is_waited_for(const struct situation *s)
 		return false;
 	if (!s->instance->term_pending)
 		return true;
+	if (s->instance->control != CONTROL_SHUT_DOWN)
+		return false;
 	bool anybody = best_fit(s, "") != NULL;
 	int64_t bound = anybody ? HEIR_WAIT_MS : peers_are_heard(s) ? 0 : HEIR_ASK_MS;
 	return elapsed_most_ms(since, s->now) < bound;

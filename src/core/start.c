@@ -146,10 +146,18 @@ static bool leader_is_ready(const struct situation *s)
 	return leader != NULL && leader_answers(s) && !leader->checkpoint_pending;
 }
 
+static bool may_be_repeated(const struct situation *s)
+{
+	const struct instance *i = s->instance;
+	bool same = strcmp(i->rewind_source, s->self->sight.record.leader) == 0 &&
+		    (s->cluster->leader_timeline == 0 || i->rewind_timeline == s->cluster->leader_timeline);
+	return i->data == DATA_MARKED && i->rewind_marked && (i->rewind_timeline == 0 || same);
+}
+
 static uint32_t rewind_facts(const struct situation *s, enum rejoin rejoin)
 {
 	const struct instance *i = s->instance;
-	bool again = i->data == DATA_MARKED && i->rewind_marked;
+	bool again = may_be_repeated(s);
 	if (!i->can_rewind || !(rejoin == REJOIN_REWIND || again) || leader_to_follow(s) == NULL || lock_is_mine(s))
 		return 0;
 	return leader_is_ready(s) ? S(REWIND) : S(REWIND_SOON);
@@ -175,7 +183,7 @@ uint32_t start_facts(const struct situation *s)
 	       when(whole && is_foreign(s), S(FOREIGN)) | when(move == MOVE_GO || move == MOVE_ASKING, S(HELD)) |
 	       when(s->settings->paused && !restarts, S(PAUSED)) | when(start_is_too_early(s), S(NOT_NOW)) |
 	       when(may_reinitialize(s), S(REINIT)) | when(marked, S(MARKED)) |
-	       when(marked && i->rewind_marked && !stale, S(AGAIN)) | when(whole, S(WHOLE)) |
+	       when(marked && may_be_repeated(s) && !stale, S(AGAIN)) | when(whole, S(WHOLE)) |
 	       when(whole && i->bootstrap_attempt && s->cluster->initialize != INITIALIZE_DONE, S(BOOTSTRAP)) |
 	       when(may_become_writable(s), S(GATE)) | when(may_restart_in_place(s), S(RESTART)) |
 	       when(leader, S(LEADER)) | when(diverged, S(DIVERGED)) | rewind_facts(s, rejoin) |

@@ -67,9 +67,17 @@ const char *command_get(const struct command *command, int index)
 }
 
 /* Taken over from our own environment when set; the rest of it is nobody's business. */
-static const char *const passed_on[] = { "LANG", "LC_ALL", "LC_MESSAGES", "HOME", "TZ", "TMPDIR" };
+static const char *const passed_on[] = { "HOME", "TZ", "TMPDIR" };
+static const char *const languages[] = { "LANG", "LC_ALL", "LC_MESSAGES" };
 
-void command_standard_env(struct command *command, const struct config *config)
+static void pass_on(struct command *command, const char *const names[], size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (!text_is_empty(getenv(names[i])))
+			command_env(command, names[i], getenv(names[i]));
+}
+
+static void add_env(struct command *command, const struct config *config)
 {
 	char path[1024];
 	struct strbuf b;
@@ -80,11 +88,21 @@ void command_standard_env(struct command *command, const struct config *config)
 	strbuf_add(&b, ":/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
 	command_env(command, "PATH", path);
 	command_env(command, "PGDATA", config->data_dir);
-	for (size_t i = 0; i < ARRAY_SIZE(passed_on); i++)
-		if (!text_is_empty(getenv(passed_on[i])))
-			command_env(command, passed_on[i], getenv(passed_on[i]));
+	pass_on(command, passed_on, ARRAY_SIZE(passed_on));
 	if (!text_is_empty(getenv("PG_MALLOC_ARENA_MAX")))
 		command_env(command, "MALLOC_ARENA_MAX", getenv("PG_MALLOC_ARENA_MAX"));
+}
+
+void command_standard_env(struct command *command, const struct config *config)
+{
+	add_env(command, config);
+	pass_on(command, languages, ARRAY_SIZE(languages));
+}
+
+void command_c_env(struct command *command, const struct config *config)
+{
+	add_env(command, config);
+	command_env(command, "LC_ALL", "C");
 }
 
 /* 'a b' and "a b" in an option's value: the quotes are a shell's. */
@@ -197,10 +215,10 @@ static bool check_fits(const struct command *command, struct err *err)
 	return !command->overflow || err_set(err, ERR_INPUT, "the command line is too long");
 }
 
-bool command_initdb(struct command *command, const struct config *config, const char *program,
+bool command_initdb(struct command *command, const struct config *config, const struct maker *maker,
 		    const char *password_file, struct err *err)
 {
-	command_init(command, program);
+	command_init(command, maker->program);
 	if (!command_options(command, json_path(config->local, "bootstrap.initdb"),
 			     "pgdata|nosync|pwfile|sync-only|version", err))
 		return err_wrap(err, "bootstrap.initdb");
@@ -208,17 +226,17 @@ bool command_initdb(struct command *command, const struct config *config, const 
 		command_argf(command, "--username=%s", config->superuser.username);
 	if (password_file != NULL)
 		command_argf(command, "--pwfile=%s", password_file);
-	command_arg(command, config->data_dir);
+	command_arg(command, maker->dir);
 	command_standard_env(command, config);
 	return check_fits(command, err);
 }
 
-bool command_basebackup(struct command *command, const struct config *config, const char *program, const char *conninfo,
-			struct err *err)
+bool command_basebackup(struct command *command, const struct config *config, const struct maker *maker,
+			const char *conninfo, struct err *err)
 {
 	const struct json *options = json_get(config->postgresql, "basebackup");
-	command_init(command, program);
-	command_argf(command, "--pgdata=%s", config->data_dir);
+	command_init(command, maker->program);
+	command_argf(command, "--pgdata=%s", maker->dir);
 	command_arg(command, "-X");
 	command_arg(command, "stream");
 	command_argf(command, "--dbname=%s", conninfo);
@@ -251,16 +269,32 @@ const char *const command_line_gucs[] = {
 	NULL,
 };
 
-/* Given twice on purpose: ALTER SYSTEM cannot override the command line. */
-void command_postgres(struct command *command, const struct config *config, const char *program,
-		      const struct gucs *gucs)
+static void add_server_options(struct command *command, const struct config *config, const struct gucs *gucs)
 {
-	command_init(command, program);
 	command_arg(command, "-D");
 	command_arg(command, config->data_dir);
 	command_argf(command, "--config-file=%s/%s.conf", config->config_dir, config->config_base_name);
 	for (int i = 0; command_line_gucs[i] != NULL; i++)
 		if (gucs_get(gucs, command_line_gucs[i]) != NULL)
 			command_argf(command, "--%s=%s", command_line_gucs[i], gucs_get(gucs, command_line_gucs[i]));
+}
+
+/* Given twice on purpose: ALTER SYSTEM cannot override the command line. */
+void command_postgres(struct command *command, const struct config *config, const char *program,
+		      const struct gucs *gucs)
+{
+	command_init(command, program);
+	add_server_options(command, config, gucs);
 	command_standard_env(command, config);
+}
+
+void command_single(struct command *command, const struct config *config, const char *program, const struct gucs *gucs)
+{
+	command_init(command, program);
+	command_arg(command, "--single");
+	add_server_options(command, config, gucs);
+	command_arg(command, "--archive_mode=on");
+	command_arg(command, "--archive_command=false");
+	command_arg(command, "template1");
+	command_c_env(command, config);
 }

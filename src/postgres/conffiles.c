@@ -37,6 +37,11 @@ static void config_path(const struct postgres *pg, const char *name, const char 
 	strbuf_addf(&b, "%s/%s%s", pg->config->config_dir, name, suffix);
 }
 
+void conf_main_file(const struct postgres *pg, char *path, size_t size)
+{
+	config_path(pg, pg->config->config_base_name, ".conf", path, size);
+}
+
 static bool is_inside(const char *path, const char *dir)
 {
 	size_t len = strlen(dir);
@@ -161,11 +166,27 @@ void conf_conninfo(const struct postgres *pg, const struct upstream *upstream, b
 	conninfo_print(&conninfo, to);
 }
 
+void conf_conninfo_rewind(const struct postgres *pg, const struct upstream *upstream, struct strbuf *to)
+{
+	const struct config *config = pg->config;
+	struct conninfo conninfo = {
+		.dbname = config->database[0] == '\0' ? "postgres" : config->database,
+		.passfile = config->rewind.password[0] == '\0' ? NULL : config->pgpass,
+		.host = upstream->host,
+		.port = upstream->port,
+		.krbsrvname = json_get_text(config->postgresql, "krbsrvname"),
+		.target_session_attrs = "read-write",
+		.auth = &config->rewind,
+		.with_defaults = true,
+	};
+	conninfo_print(&conninfo, to);
+}
+
 static void build_recovery(const struct postgres *pg, const struct upstream *upstream, struct gucs *to)
 {
 	char conninfo[1024], slot[NAME_SIZE];
 	struct strbuf b;
-	gucs_build_recovery(to, json_get(pg->config->postgresql, "recovery_conf"));
+	gucs_build_recovery(to, json_get(pg->config->postgresql, "recovery_conf"), file_version(pg), note);
 	if (upstream->host[0] == '\0')
 		return;
 	strbuf_init(&b, conninfo, sizeof(conninfo));
@@ -176,20 +197,31 @@ static void build_recovery(const struct postgres *pg, const struct upstream *ups
 		gucs_set(to, "primary_slot_name", slot);
 }
 
-bool pgpass_write(const struct postgres *pg, const char *host, int port, struct err *err)
+static bool pgpass_write_for(const struct postgres *pg, const struct config_auth *auth, const char *host, int port,
+			     struct err *err)
 {
 	char text[4096];
 	struct strbuf b;
 	const struct config *config = pg->config;
-	if (config->replication.password[0] == '\0' || config->pgpass[0] == '\0')
+	if (auth->password[0] == '\0' || config->pgpass[0] == '\0')
 		return true;
 	strbuf_init(&b, text, sizeof(text));
-	pgpass_print(host, port, &config->replication, &b);
+	pgpass_print(host, port, auth, &b);
 	if (!strbuf_ok(&b))
 		return err_set(err, ERR_INPUT, "the password file would be too long");
 	bool ok = file_write(config->pgpass, text, b.len, 0600, err);
 	explicit_bzero(text, sizeof(text));
 	return ok;
+}
+
+bool pgpass_write(const struct postgres *pg, const char *host, int port, struct err *err)
+{
+	return pgpass_write_for(pg, &pg->config->replication, host, port, err);
+}
+
+bool pgpass_write_rewind(const struct postgres *pg, const char *host, int port, struct err *err)
+{
+	return pgpass_write_for(pg, &pg->config->rewind, host, port, err);
 }
 
 /* ---- postgresql.conf ---- */
@@ -297,7 +329,7 @@ bool conffiles_write(struct postgres *pg, enum conf_role role, const struct upst
 	gucs_init(recovery);
 	pg->probe.wanted_conninfo[0] = '\0';
 	if (role == CONF_PRIMARY && was_started_as_standby(pg))
-		gucs_build_recovery(recovery, NULL);
+		gucs_build_recovery(recovery, NULL, 0, NULL);
 	if (role != CONF_PRIMARY) {
 		build_recovery(pg, upstream, recovery);
 		const char *conninfo = gucs_get(recovery, "primary_conninfo");

@@ -23,7 +23,7 @@ void datadir_path(const struct postgres *pg, const char *name, char *path, size_
 	strbuf_addf(&b, "%s/%s", pg->config->data_dir, name);
 }
 
-static bool datadir_has(const struct postgres *pg, const char *name)
+bool datadir_has(const struct postgres *pg, const char *name)
 {
 	char path[PATH_SIZE];
 	datadir_path(pg, name, path, sizeof(path));
@@ -58,8 +58,7 @@ static bool read_control(struct postgres *pg, struct err *err)
 	return false;
 }
 
-/* Whether it holds nothing but dot files and lost+found; < 0: it cannot be read. */
-static int is_empty(const char *path)
+int datadir_is_empty(const char *path)
 {
 	DIR *dir = opendir(path);
 	int empty = 1;
@@ -103,7 +102,7 @@ static enum data_dir judge(struct postgres *pg)
 {
 	char text[512];
 	struct err err;
-	int empty = is_empty(pg->config->data_dir);
+	int empty = datadir_is_empty(pg->config->data_dir);
 	pg->control_ok = empty == 0 && read_control(pg, &err);
 	enum marker changing = marker_look(pg, "changing", text, sizeof(text));
 	if (changing != MARKER_NONE)
@@ -140,6 +139,7 @@ void datadir_look(struct postgres *pg)
 		in->server_version = major * 10000;
 	if (in->control_timeline != 0 && !in->answers)
 		history_refresh(pg, in->control_timeline);
+	rewind_refresh(pg);
 }
 
 /* As PostgreSQL looks for it: the first number behind ours of which there is no history. */

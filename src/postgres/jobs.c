@@ -33,18 +33,33 @@ static const struct {
 				   { NULL },
 				   true },
 	[PG_JOB_PROMOTE] = { "promote",
-			     { step_promote_arm, step_promote, step_promote_wait },
+			     { step_pre_promote, step_promote_arm, step_promote, step_promote_wait },
 			     { step_promote_undo },
 			     true },
-	[PG_JOB_STOP] = { "stop", { step_stop, step_stop_wait }, { NULL }, true },
+	[PG_JOB_STOP] = { "stop",
+			  { step_stop_checkpoint, step_before_stop, step_stop, step_stop_wait },
+			  { NULL },
+			  true },
 	/* the steps behind the wait restart it: only when a reload was not enough */
 	[PG_JOB_FOLLOW] = { "follow",
-			    { step_follow_write, step_reload, step_follow_wait, step_stop, step_stop_wait,
-			      step_programs, step_prepare_standby, step_start_standby, step_start_wait, step_started },
+			    { step_follow_write, step_reload, step_follow_wait, step_before_stop, step_stop,
+			      step_stop_wait, step_programs, step_prepare_standby, step_start_standby, step_start_wait,
+			      step_started },
 			    { NULL },
 			    true },
 	[PG_JOB_ASIDE] = { "move aside", { step_aside, step_aside_wait }, { NULL }, false },
 	[PG_JOB_INSPECT] = { .name = "inspect" },
+	/* a failure leaves its marker: what is half rewound is not started */
+	[PG_JOB_REWIND] = { "rewind",
+			    { step_programs, step_rewind_begin, step_rewind_settings, step_rewind_archive,
+			      step_rewind_recover, step_rewind_archive, step_rewind_source, step_rewind_run,
+			      step_rewind_sync, step_rewind_finish },
+			    { NULL },
+			    false },
+	[PG_JOB_WIPE] = { "wipe",
+			  { step_wipe_begin, step_wipe_targets, step_wipe_directory, step_wipe_finish },
+			  { NULL },
+			  false },
 };
 
 static void note_failure(struct postgres *pg, enum pg_job kind, const char *why)
@@ -102,6 +117,8 @@ static void end(struct postgres *pg)
 	} else {
 		in->failed_job = PG_JOB_NONE;
 		in->roles_made |= kind == PG_JOB_POST_BOOTSTRAP;
+		if (kind == PG_JOB_POST_BOOTSTRAP)
+			passwords_are_set(pg);
 		in->failures = 0;
 		in->failure[0] = '\0';
 		log_info("postgres: job \"%s\" done in %lld ms", kinds[kind].name,
@@ -109,6 +126,7 @@ static void end(struct postgres *pg)
 	}
 	*job = (struct job){ .kind = PG_JOB_NONE };
 	in->job = PG_JOB_NONE;
+	in->clone_rate = -1;
 	if (in->tree == PG_TREE_DOWN)
 		datadir_look(pg);
 }
@@ -172,11 +190,26 @@ enum step_result job_fail(struct postgres *pg, const char *format, ...)
 	return STEP_FAIL;
 }
 
-/* Only what makes or changes a directory can be cut short: the rest of the steps are short or end by events. */
+static bool may_be_cut_short(const struct job *job)
+{
+	switch (job->kind) {
+	case PG_JOB_INITDB:
+	case PG_JOB_CLONE:
+	case PG_JOB_REWIND:
+		return !job->undoing;
+	case PG_JOB_PROMOTE:
+		return !job->undoing && job->steps[job->step] == step_pre_promote;
+	default:
+		return false;
+	}
+}
+
+/* Only what makes or changes a directory, or asks a program of somebody else, can be cut short: other steps are
+ * short or end by events. */
 void job_cancel(struct postgres *pg)
 {
 	struct job *job = &pg->job;
-	if ((job->kind != PG_JOB_INITDB && job->kind != PG_JOB_CLONE) || job->undoing)
+	if (!may_be_cut_short(job))
 		return;
 	if (pg->run.state == WAIT_OPEN)
 		run_kill(pg);

@@ -83,9 +83,11 @@ void postgres_turn(struct postgres *pg)
 	pg->turning = true;
 	link_turn(pg);
 	job_turn(pg);
+	callbacks_turn(pg);
 	reconfigure(pg);
 	passwords_turn(pg);
 	slots_turn(pg);
+	progress_turn(pg);
 	pg->turning = false;
 	if (same_but_for_clocks(pg))
 		return;
@@ -119,8 +121,9 @@ struct postgres *postgres_create(struct loop *loop, const struct postgres_params
 	pg->config = params->config;
 	pg->generation = params->generation;
 	pg->on_change = params->on_change;
+	pg->on_probed = params->on_probed;
 	pg->arg = params->arg;
-	pg->instance.clone_done_bytes = pg->instance.clone_total_bytes = -1;
+	pg->instance.clone_done_bytes = pg->instance.clone_total_bytes = pg->instance.clone_rate = -1;
 	pg->turn_timer = loop_timer_create(loop, on_turn_timer, pg);
 	pg->poll_timer = loop_timer_create(loop, on_turn_timer, pg);
 	pg->change_timer = loop_timer_create(loop, on_change_timer, pg);
@@ -168,15 +171,15 @@ static void on_deadline(UNUSED struct postgres *pg, int code, UNUSED int detail)
 }
 
 /* What could not be sent is sent after the next connection: the last one asked for is always the one to hold. */
-void postgres_set_deadline(struct postgres *pg, struct instant deadline, const struct lease_token *token, bool answered)
+void postgres_set_deadline(struct postgres *pg, const struct deadline_order *order)
 {
 	pg->deadline = (struct frame_deadline){
 		.number = ++pg->deadline_number,
-		.at = { deadline.boot_us, deadline.raw_us },
-		.answered = answered,
+		.at = { order->at.boot_us, order->at.raw_us },
+		.answered = order->answered,
+		.unguarded = order->unguarded,
 	};
-	if (token != NULL)
-		lease_token_to_text(token, pg->deadline.token, sizeof(pg->deadline.token));
+	lease_token_to_text(&order->token, pg->deadline.token, sizeof(pg->deadline.token));
 	pg->deadline_wanted = true;
 	if (pg->instance.attached)
 		link_send(pg, FRAME_DEADLINE, &pg->deadline, sizeof(pg->deadline), on_deadline);
@@ -254,6 +257,11 @@ void postgres_stop(struct postgres *pg, bool immediate)
 	job_begin(pg, PG_JOB_STOP, &(struct job){ .immediate = immediate });
 }
 
+void postgres_stop_after_checkpoint(struct postgres *pg)
+{
+	job_begin(pg, PG_JOB_STOP, &(struct job){ .checkpoint = true });
+}
+
 void postgres_post_bootstrap(struct postgres *pg)
 {
 	job_begin(pg, PG_JOB_POST_BOOTSTRAP, &(struct job){ .reply = WAIT_NONE });
@@ -282,6 +290,7 @@ void postgres_reload(struct postgres *pg)
 {
 	pg->reconfigure_wanted = true;
 	passwords_compare(pg);
+	rewind_refresh(pg);
 	postgres_turn_soon(pg);
 }
 

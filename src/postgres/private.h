@@ -16,8 +16,9 @@ enum {
 	PATH_SIZE = 512,
 	PROGRAM_SIZE = 256,
 	PENDING_MAX = 32,
-	TAIL_SIZE = 512,
-	REMOVALS_MAX = 16,
+	TAIL_SIZE = 1024,
+	OUT_SIZE = 4096,
+	REMOVALS_MAX = 64,
 	TIMELINES_AHEAD_MAX = 1000
 };
 
@@ -60,25 +61,48 @@ void link_turn(struct postgres *pg); /* tells the questions of a closed connecti
 void status_take(struct postgres *pg, const struct frame_status *status);
 void status_lost(struct postgres *pg);
 
-/* ---- run.c: one program at a time beside PostgreSQL ---- */
+/* ---- run.c: programs beside PostgreSQL, one at a time in each slot ---- */
 enum wait { WAIT_NONE, WAIT_OPEN, WAIT_OK, WAIT_FAILED };
+enum run_slot { RUN_JOB, RUN_CALLBACK, RUN_ON_RELOAD, RUN_SLOT_COUNT };
 
 struct run {
-	uint32_t id, last_id; /* 0: none runs */
+	uint32_t id; /* 0: none runs */
 	enum wait state;
 	int status;
-	bool killed;
+	bool killed, kill_asked;
+	char out[OUT_SIZE]; /* the beginning of its stdout */
+	size_t out_len;
+	bool out_cut;
 	char tail[TAIL_SIZE]; /* the end of its stderr */
 	size_t tail_len;
 };
 
 bool run_start(struct postgres *pg, const struct command *command, bool exclusive, int64_t limit_ms);
+bool run_start_in(struct postgres *pg, enum run_slot slot, const struct command *command, bool exclusive,
+		  int64_t limit_ms);
+struct run *run_of(struct postgres *pg, enum run_slot slot);
 void run_kill(struct postgres *pg);
+bool run_has_strangers(const struct postgres *pg); /* they may still write into the data directory */
+void run_kill_in(struct postgres *pg, enum run_slot slot);
 void run_output(struct postgres *pg, const struct frame_output *output, const char *bytes, size_t len);
 void run_exited(struct postgres *pg, const struct frame_exited *exited);
 void run_attached(struct postgres *pg, const uint32_t jobs[JOBS_MAX], bool other_supervisor);
 void run_last_line(const struct run *run, char *text, size_t size);
 void run_why(const struct run *run, char *text, size_t size); /* the error that a program ended with */
+
+/* ---- progress.c: of a clone, by what pg_basebackup prints ---- */
+enum { PROGRESS_SAMPLES = 8 };
+
+struct progress {
+	int count;
+	struct {
+		struct instant at;
+		int64_t bytes;
+	} samples[PROGRESS_SAMPLES]; /* oldest first */
+};
+
+void progress_take(struct postgres *pg, const char *line);
+void progress_turn(struct postgres *pg); /* one that stands still is said to */
 
 /* ---- programs.c: where initdb and its like are ---- */
 struct programs {
@@ -107,6 +131,8 @@ void upstream_read(struct postgres *pg, struct upstream *upstream);
 
 /* ---- datadir.c ---- */
 void datadir_look(struct postgres *pg);
+bool datadir_has(const struct postgres *pg, const char *name);
+int datadir_is_empty(const char *path);       /* nothing but dot files and lost+found in it; < 0: it cannot be read */
 int datadir_major(const struct postgres *pg); /* by PG_VERSION; 0: unknown */
 void datadir_path(const struct postgres *pg, const char *name, char *path, size_t size);
 MUST_CHECK bool datadir_prepare_start(struct postgres *pg,
@@ -137,7 +163,23 @@ void remover_add(struct postgres *pg, const char *path, bool keep_top);
 void remover_resume(struct postgres *pg); /* what an earlier agent did not finish */
 /* ---- aside.c ---- */
 /* Gets the data directory out of the way: removed when this attempt made it, else renamed. False: err says why. */
-MUST_CHECK bool aside_begin(struct postgres *pg, bool remove, struct err *err);
+MUST_CHECK bool aside_remove(struct postgres *pg, struct err *err);
+enum { STAMP_SIZE = 32 };
+/* The stamp is part of the name of what is kept: the same one again goes on with an attempt that was cut short. */
+MUST_CHECK bool aside_keep(struct postgres *pg, const char *stamp, struct err *err);
+void aside_stamp(const struct postgres *pg, char *stamp, size_t size);
+bool aside_is_taken(const struct postgres *pg, const char *stamp);
+
+/* ---- making.c: where a new directory grows ---- */
+/* The programs that make one want it empty, dot files and lost+found (a mount point has them) included: where there are
+ * any, it is made in a sub-directory first. */
+extern const char making_name[];
+void making_path(const struct postgres *pg, char *path, size_t size);
+/* What grew there takes its place; again is fine. */
+MUST_CHECK bool making_finish(const struct postgres *pg, struct err *err);
+bool making_is_alien(const char *name); /* an entry of the data directory that is not PostgreSQL's */
+bool making_has_aliens(const char *dir);
+MUST_CHECK bool making_move_entries(const char *from, const char *to, struct err *err); /* all but the aliens; synced */
 
 /* ---- conffiles.c ---- */
 enum conf_role { CONF_PRIMARY, CONF_REPLICA, CONF_STANDBY_LEADER };
@@ -148,8 +190,11 @@ MUST_CHECK bool conffiles_after_initdb(struct postgres *pg, struct err *err);
 void conffiles_backup(struct postgres *pg);
 void conffiles_restore(struct postgres *pg);
 MUST_CHECK bool pgpass_write(const struct postgres *pg, const char *host, int port, struct err *err);
+MUST_CHECK bool pgpass_write_rewind(const struct postgres *pg, const char *host, int port, struct err *err);
+void conf_main_file(const struct postgres *pg, char *path, size_t size); /* postgresql.conf or what stands for it */
 void conf_gucs(struct postgres *pg, enum conf_role role, bool standby_start, struct gucs *to);
 void conf_conninfo(const struct postgres *pg, const struct upstream *upstream, bool for_backup, struct strbuf *to);
+void conf_conninfo_rewind(const struct postgres *pg, const struct upstream *upstream, struct strbuf *to);
 
 /* ---- probe.c ---- */
 struct probe {
@@ -192,18 +237,64 @@ struct slots {
 void slots_turn(struct postgres *pg);
 
 /* ---- roles.c ---- */
-/* The passwords the server is known to have; the configuration may already have others. */
+MUST_CHECK bool roles_sql(const struct config *config, struct strbuf *to, struct err *err);
+MUST_CHECK bool roles_passwords_sql(const struct config *config, struct strbuf *to, struct err *err);
+extern const char roles_quiet_sql[];
+
+/* ---- passwords.c ---- */
 struct passwords {
-	char superuser[256], replication[256], rewind[256];
-	bool changed, running;
+	char superuser[256];                /* the one that our own sessions use */
+	uint64_t key;                       /* of the fingerprints: only this process can compare them */
+	uint64_t seen, set, tried, sending; /* fingerprints of configured passwords; 0: none */
+	struct instant tried_at;
+	bool wanted, running;
 };
 
-MUST_CHECK bool roles_sql(const struct config *config, struct strbuf *to, struct err *err);
-extern const char roles_quiet_sql[];
 void passwords_init(struct postgres *pg);
 void passwords_compare(struct postgres *pg); /* after the configuration changed */
+void passwords_are_set(struct postgres *pg); /* the server has what is configured */
 void passwords_turn(struct postgres *pg);    /* a primary tells the server */
 bool passwords_try_new(struct postgres *pg); /* the one in use was refused: false when there is no other */
+
+/* ---- hooks.c: programs of the person who runs the cluster ---- */
+struct callback {
+	struct run run;
+	bool wanted; /* with these, as soon as the running one is dead */
+	char action[24], role[24];
+};
+
+void callbacks_turn(struct postgres *pg);
+
+/* ---- archive.c: WAL of a server that is down ---- */
+enum { WAL_NAME_SIZE = 64 };
+bool archive_find(const struct postgres *pg, const char *suffix, char *name, size_t size); /* the first one to go */
+MUST_CHECK bool archive_rename(const struct postgres *pg, const char *name, const char *from, const char *to,
+			       struct err *err);
+MUST_CHECK bool archive_keep_all(const struct postgres *pg, struct err *err);
+MUST_CHECK bool archive_unkeep_all(const struct postgres *pg, bool archiving, struct err *err);
+struct wal_place {
+	const char *name, *path; /* %f and %p; the path as seen from the data directory */
+};
+MUST_CHECK bool archive_command_line(struct command *command, const struct config *config, const char *text,
+				     const struct wal_place *place, struct err *err);
+bool archive_missing(const char *said, char *name, size_t size); /* what a program could not open in pg_wal */
+
+/* ---- rewind.c ---- */
+struct rewind {
+	int asked; /* settings so far */
+	char archive_command[GUC_VALUE_MAX], restore_command[GUC_VALUE_MAX];
+	bool archiving, recovering, fetching;
+	int tries;                   /* to archive `segment` */
+	char segment[WAL_NAME_SIZE]; /* to be archived or fetched */
+	uint32_t timeline;           /* the source's when pg_rewind first wrote here; 0: it never did */
+};
+
+void rewind_refresh(struct postgres *pg); /* instance.can_rewind */
+
+/* ---- wipe.c ---- */
+struct wipe {
+	char target[PATH_SIZE]; /* outside of the data directory, being emptied; "": none */
+};
 
 /* ---- pending.c: which settings wait for a restart ---- */
 void pending_restart_take(struct postgres *pg, const char *json_text);
@@ -229,8 +320,11 @@ struct job {
 	struct lease_token token;
 	uint32_t timeline; /* to promote to */
 	bool immediate;
-	bool made;            /* something is in the directory, or about to be: a failure removes it */
-	uint64_t postmasters; /* counted before START */
+	bool checkpoint;        /* before the stop */
+	bool hook_run;          /* the step's program was started */
+	char making[PATH_SIZE]; /* where the new directory grows */
+	bool made;              /* something is in the directory, or about to be: a failure removes it */
+	uint64_t postmasters;   /* counted before START */
 };
 
 void job_begin(struct postgres *pg, enum pg_job kind, const struct job *with);
@@ -241,6 +335,8 @@ enum step_result job_send(struct postgres *pg, enum frame_type type, const void 
 			  const struct command *strings);
 enum step_result job_reply(struct postgres *pg, const char *what); /* STEP_NEXT once it is REPLY_OK */
 enum step_result job_query(struct postgres *pg, const char *sql, bool first, const char *what);
+enum step_result run_result(struct postgres *pg, const char *what); /* the end of a program as a step's result */
+bool forget_old(struct postgres *pg, struct err *err);              /* markers of what is not there any more */
 
 step_fn step_programs, step_initdb_prepare, step_initdb_run, step_initdb_finish, step_clone_prepare, step_clone_run,
 	step_clone_finish, step_undo, step_undo_wait, step_aside, step_aside_wait;
@@ -248,18 +344,29 @@ step_fn step_prepare_standby, step_start_standby, step_prepare_primary, step_sta
 	step_started, step_stop, step_stop_wait;
 step_fn step_promote_arm, step_promote, step_promote_wait, step_promote_undo, step_follow_write, step_reload,
 	step_follow_wait, step_quiet, step_roles, step_post_command;
+step_fn step_pre_promote, step_before_stop, step_stop_checkpoint;
+step_fn step_rewind_begin, step_rewind_settings, step_rewind_archive, step_rewind_recover, step_rewind_source,
+	step_rewind_run, step_rewind_sync, step_rewind_finish;
+step_fn step_wipe_begin, step_wipe_targets, step_wipe_directory, step_wipe_finish;
 
 struct postgres {
 	struct loop *loop;
 	const struct config *config;
 	uint64_t generation;
 	void (*on_change)(void *arg);
+	void (*on_probed)(void *arg);
 	void *arg;
 	struct instance instance, told; /* told: without its history */
 	bool history_is_new;            /* ... which was not told yet */
 	struct postgres_details details;
 	struct link link;
-	struct run run;
+	struct run run; /* of the job */
+	struct callback callbacks[RUN_SLOT_COUNT - RUN_CALLBACK];
+	uint32_t last_run;
+	uint32_t strangers[JOBS_MAX]; /* an earlier agent's jobs, told to end and not known to have ended */
+	struct progress progress;
+	struct rewind rewind;
+	struct wipe wipe;
 	struct programs programs;
 	struct remover remover;
 	struct probe probe;

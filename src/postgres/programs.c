@@ -14,12 +14,13 @@ static const struct {
 	{ "pg_basebackup", BIN_BASEBACKUP },
 	{ "postgres", BIN_POSTGRES },
 	{ "pg_rewind", BIN_REWIND },
+	{ "psql", -1 }, /* only its place is looked for */
 };
 
 static const char *configured_name(const struct config *config, const char *name)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(wanted); i++)
-		if (text_equal(wanted[i].name, name) && config->pg_bin[wanted[i].bin][0] != '\0')
+		if (text_equal(wanted[i].name, name) && wanted[i].bin >= 0 && config->pg_bin[wanted[i].bin][0] != '\0')
 			return config->pg_bin[wanted[i].bin];
 	return name;
 }
@@ -30,6 +31,7 @@ static void on_reply(struct postgres *pg, int code, UNUSED int detail)
 		pg->programs.found = WAIT_FAILED;
 	else if (pg->programs.found == WAIT_OPEN)
 		pg->programs.found = WAIT_OK;
+	rewind_refresh(pg);
 }
 
 void programs_find(struct postgres *pg)

@@ -1,12 +1,9 @@
 /* The roles of contract 5.6.3 and their rights, as one text. Passwords only as verifiers. */
 #include "postgres/private.h"
 
-#include "base/log.h"
 #include "io/scram.h"
 
 #include <string.h>
-
-enum { ROLES_TIMEOUT_MS = 30000 };
 
 static const char tag[] = "$howdah$";
 
@@ -100,75 +97,35 @@ bool roles_sql(const struct config *config, struct strbuf *to, struct err *err)
 	return strbuf_ok(to) || err_set(err, ERR_INPUT, "the roles' names are too long");
 }
 
-/* ---- passwords that change (pod.md 3) ---- */
-
-static void take_over(struct postgres *pg)
+static bool add_password(struct strbuf *to, const struct config_auth *auth, struct err *err)
 {
-	struct passwords *known = &pg->passwords;
-	text_copy(known->superuser, sizeof(known->superuser), pg->config->superuser.password);
-	text_copy(known->replication, sizeof(known->replication), pg->config->replication.password);
-	text_copy(known->rewind, sizeof(known->rewind), pg->config->rewind.password);
-	known->changed = false;
-}
-
-void passwords_init(struct postgres *pg)
-{
-	take_over(pg);
-}
-
-void passwords_compare(struct postgres *pg)
-{
-	const struct config *config = pg->config;
-	const struct passwords *known = &pg->passwords;
-	pg->passwords.changed |= !text_equal(known->superuser, config->superuser.password) ||
-				 !text_equal(known->replication, config->replication.password) ||
-				 !text_equal(known->rewind, config->rewind.password);
-}
-
-bool passwords_try_new(struct postgres *pg)
-{
-	struct passwords *known = &pg->passwords;
-	if (text_equal(known->superuser, pg->config->superuser.password))
-		return false;
-	text_copy(known->superuser, sizeof(known->superuser), pg->config->superuser.password);
+	char verifier[SCRAM_VERIFIER_SIZE];
+	if (strstr(auth->username, tag) != NULL)
+		return err_set(err, ERR_INPUT, "\"%s\" cannot be a role's name", auth->username);
+	if (!scram_verifier(auth->password, verifier, sizeof(verifier), err))
+		return err_wrap(err, "role \"%s\"", auth->username);
+	strbuf_addf(to, "DO %s BEGIN IF EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = ", tag);
+	add_literal(to, auth->username);
+	strbuf_add(to, ") THEN ALTER ROLE ");
+	add_identifier(to, auth->username);
+	strbuf_add(to, " WITH PASSWORD ");
+	add_literal(to, verifier);
+	strbuf_addf(to, "; END IF; END %s;\n", tag);
 	return true;
 }
 
-static void on_set(struct postgres *pg, bool ok, const char *error)
+/* The passwords alone, each role once: rights and roles of a cluster that runs are its owner's. */
+bool roles_passwords_sql(const struct config *config, struct strbuf *to, struct err *err)
 {
-	pg->passwords.running = false;
-	pg_close(pg->work.session);
-	if (ok)
-		take_over(pg);
-	if (ok)
-		log_info("postgres: passwords were changed");
-	else
-		log_warning("postgres: passwords could not be changed: %s", error);
-}
-
-static void on_quiet(struct postgres *pg, bool ok, const char *error)
-{
-	static char text[16 * 1024];
-	struct strbuf b;
-	struct err err;
-	strbuf_init(&b, text, sizeof(text));
-	pg->passwords.running = false;
-	if (!ok || !roles_sql(pg->config, &b, &err)) {
-		log_warning("postgres: passwords: %s", ok ? err.text : error);
-		return;
+	const struct config_auth *const all[] = { &config->superuser, &config->replication, &config->rewind };
+	for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
+		bool repeated = false;
+		for (size_t j = 0; j < i; j++)
+			repeated |= text_equal(all[j]->username, all[i]->username);
+		if (repeated || all[i]->username[0] == '\0' || all[i]->password[0] == '\0')
+			continue;
+		if (!add_password(to, all[i], err))
+			return false;
 	}
-	pg->passwords.running = b.len > 0 && work_query(&pg->work, text, NULL, ROLES_TIMEOUT_MS, on_set);
-}
-
-/* A standby keeps the wish: should it become the primary before the present one has done it, it does it. */
-void passwords_turn(struct postgres *pg)
-{
-	const struct instance *in = &pg->instance;
-	struct passwords *known = &pg->passwords;
-	if (!known->changed || known->running || pg->work.done != NULL || pg->job.kind != PG_JOB_NONE)
-		return;
-	if (in->tree != PG_TREE_PRIMARY || !in->answers || in->in_recovery)
-		return;
-	known->changed = false; /* tried once a change: a refusal is for a person to read */
-	known->running = work_query(&pg->work, roles_quiet_sql, NULL, ROLES_TIMEOUT_MS, on_quiet);
+	return strbuf_ok(to) || err_set(err, ERR_INPUT, "the statements for the passwords are too long");
 }

@@ -112,7 +112,7 @@ static void rules_are_named_once_and_explained(void **state)
 static const char *guard_is_safe(const struct table *t, uint32_t f, const struct rule *rule)
 {
 	bool writable = f & bit(t, "PostgreSQL may be writable");
-	if (writable && !(f & bit(t, "the deadline is ahead")) && !does(rule, ACT_FENCE))
+	if (writable && !(f & bit(t, "the deadline is ahead, or the cluster is paused")) && !does(rule, ACT_FENCE))
 		return "writable without a deadline ahead is not killed";
 	if (writable && (f & bit(t, "the lock is somebody else's")) && !does(rule, ACT_FENCE))
 		return "writable under somebody else's lock is not killed";
@@ -167,10 +167,15 @@ static const char *race_is_safe(const struct table *t, uint32_t f, const struct 
 		bit(t, "the store was restored and not every member was heard") |
 		bit(t, "another member has more WAL") | bit(t, "another member has as much WAL and a higher priority") |
 		bit(t, "another member was named, and can lead");
+	uint32_t paused = bit(t, "the cluster is paused"), running = bit(t, "PostgreSQL runs as a primary here");
+	uint32_t known = bit(t, "the data belongs to this cluster");
+	if (f & paused && (f & running) && (f & known))
+		return does(rule, ACT_ACQUIRE) ? NULL : "a primary in a pause does not take its lock";
+	f &= ~running;
 	if (f & named)
-		f &= ~(named | waived);
+		f &= ~(named | waived | paused | bit(t, "a primary may not know that the pause is over"));
 	uint32_t must = bit(t, "PostgreSQL runs as a standby") | bit(t, "the data belongs to this cluster") |
-			bit(t, "the other members were asked");
+			bit(t, "the other members and our own server were asked");
 	if (does(rule, ACT_ACQUIRE) && f != must)
 		return "wins with something against it";
 	if (f == must && !does(rule, ACT_ACQUIRE))

@@ -196,7 +196,7 @@ static void make_empty(struct volume *v)
 	v->data = DATA_EMPTY;
 	v->at.branch = -1;
 	v->changing = v->rewinding = v->bootstrap = v->roles_made = v->standby_signal = false;
-	v->armed_timeline = v->next_timeline = 0;
+	v->armed_timeline = v->next_timeline = v->rewind_timeline = 0;
 	v->armed_token[0] = v->system_identifier[0] = '\0';
 	v->control = CONTROL_UNKNOWN;
 }
@@ -253,6 +253,7 @@ static void turn_rewind(struct postgres *pg)
 	if (pg->run_ok && may_write_files(pg)) {
 		v->standby_signal = true;
 		v->changing = v->rewinding = false;
+		v->rewind_timeline = 0;
 		v->armed_timeline = 0;
 	}
 	driver_job_over(pg, pg->run_ok, "pg_rewind failed");

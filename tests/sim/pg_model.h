@@ -27,7 +27,7 @@ struct message {
 
 struct sup_status {
 	enum tree_state tree;
-	bool writable, volume_locked, term_pending, fenced;
+	bool writable, volume_locked, term_pending, fenced, unguarded;
 	uint32_t left, fence_reason;
 	uint64_t nonce, postmaster_count;
 	struct frame_instant deadline, postmaster_at;

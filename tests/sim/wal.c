@@ -133,7 +133,9 @@ bool wal_rewind(struct position *at, struct position source)
 	if (common == 0)
 		return false;
 	uint64_t fork = mine[common - 1].end < theirs[common - 1].end ? mine[common - 1].end : theirs[common - 1].end;
-	while (wal_branch(at->branch)->begin > fork && wal_branch(at->branch)->parent >= 0)
+	while ((wal_branch(at->branch)->begin > fork ||
+		wal_branch(at->branch)->timeline != mine[common - 1].timeline) &&
+	       wal_branch(at->branch)->parent >= 0)
 		at->branch = wal_branch(at->branch)->parent;
 	at->lsn = fork;
 	return true;

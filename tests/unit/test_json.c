@@ -146,6 +146,28 @@ static void the_last_of_equal_keys_counts(void **state)
 	assert_prints("[{\"k\":{\"a\":1,\"a\":[2]},\"k\":{\"x\":1,\"x\":7}}]", JSON_COMPACT, "[{\"k\":{\"x\":7}}]");
 }
 
+static void strict_reading_refuses_equal_keys(void **state)
+{
+	static const struct {
+		const char *text, *reason;
+	} cases[] = {
+		{ "{\"a\":1,\"b\":{},\"c\":2}", NULL },
+		{ "[{\"a\":1},{\"a\":1,\"b\":{\"a\":2}}]", NULL },
+		{ "{\"a\":1,\"b\":2,\"a\":1}", "JSON: the key \"a\" stands twice" },
+		{ "[0,{\"x\":[{\"k\":1,\"\\u006b\":2}]}]", "the key \"k\" stands twice" },
+		{ "{\"a\":1", "JSON, line 1, column" },
+	};
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct err err = { 0 };
+		AUTO(json) struct json *root = json_parse_strict(cases[i].text, strlen(cases[i].text), &err);
+		if ((root == NULL) != (cases[i].reason != NULL))
+			fail_msg("%s: %s", cases[i].text, err.text);
+		if (root == NULL)
+			assert_non_null(strstr(err.text, cases[i].reason));
+	}
+}
+
 /* Also a test of time: comparing each with each would take minutes. */
 static void many_equal_keys_are_united(void **state)
 {
@@ -343,6 +365,7 @@ int main(void)
 		cmocka_unit_test(both_styles_are_pythons),
 		cmocka_unit_test(strings_are_escaped_as_python_does),
 		cmocka_unit_test(the_last_of_equal_keys_counts),
+		cmocka_unit_test(strict_reading_refuses_equal_keys),
 		cmocka_unit_test(many_equal_keys_are_united),
 		cmocka_unit_test(what_is_no_json_is_refused),
 		cmocka_unit_test(depth_and_size_are_limited),
