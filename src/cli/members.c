@@ -162,11 +162,9 @@ bool select_members(struct session *session, const struct selecting *selecting, 
 	add_members(session, selecting->role, false, &candidates);
 	if (selecting->name_count == 0 && candidates.count == 0)
 		return err_set(err, ERR_MISSING, "%s cluster doesn't have any members", session->config.scope);
-	if (session->cli->compatible || !cli_forced(session->cli)) {
-		session_ask(session, ASK_MS);
-		if (!show_members(session, err))
-			return false;
-	}
+	session_ask(session, ASK_MS);
+	if ((session->cli->compatible || !cli_forced(session->cli)) && !show_members(session, err))
+		return false;
 	if (selecting->name_count > 0)
 		return pick_named(session, selecting, &candidates, selection, err);
 	return nobody_named(session, selecting, &candidates, selection, err);

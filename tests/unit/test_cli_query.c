@@ -132,6 +132,19 @@ static void lag_is_that_behind_what_the_leader_says_now(void **state_ UNUSED)
 	assert_says("batman\tb\t10.0.0.2\tReplica\tstreaming\t1\t0/5000060\t48\t0/5000060\t48\n");
 }
 
+static void what_is_scheduled_is_shown_by_the_members_own_word(void **state_ UNUSED)
+{
+	nobody_types();
+	begin_pods();
+	add_pod("a", "primary", ",\\\"tags\\\":{\\\"old\\\":true}");
+	end_pods();
+	answer("GET", "http://a:8008/patroni", 200,
+	       "{\"state\":\"running\",\"role\":\"primary\",\"xlog\":{\"location\":83886176},\"scheduled_restart\":{"
+	       "\"schedule\":\"2035-01-01T00:00:00+00:00\"},\"tags\":{\"new\":1}}");
+	assert_int_equal(PATRONICTL("list", "-f", "json"), 0);
+	assert_says("\"Scheduled restart\": \"2035-01-01T00:00:00+00:00\", \"Tags\": {\"new\": 1}}]");
+}
+
 static void who_does_not_answer_is_shown_as_last_stored_after_a_fifth_of_a_second(void **state_ UNUSED)
 {
 	nobody_types();
@@ -193,6 +206,7 @@ int main(void)
 		QUERY(failures_are_rows_of_patronictl_and_errors_of_howdahctl),
 		QUERY(connections_that_fail_are_told_by_what_was_asked_for),
 		TEST(lag_is_that_behind_what_the_leader_says_now),
+		TEST(what_is_scheduled_is_shown_by_the_members_own_word),
 		TEST(who_does_not_answer_is_shown_as_last_stored_after_a_fifth_of_a_second),
 		TEST(a_cluster_that_cannot_be_read_is_an_error),
 		TEST(a_configuration_without_a_store_is_an_error),
