@@ -74,7 +74,11 @@ static void on_config_written(void *arg, enum dcs_outcome outcome, const char *t
 	if (outcome == DCS_DONE)
 		rest_answer_config(&order->answer);
 	else
-		rest_answer_error(&order->answer, outcome == DCS_CONFLICT ? 409 : 503, text);
+		rest_answer_error(&order->answer,
+				  outcome == DCS_CONFLICT               ? 409
+				  : order->answer.order.config_replaces ? 502
+									: 503,
+				  text);
 	end(order);
 }
 
@@ -272,6 +276,18 @@ static void begin_reinitialize(struct order *order, const struct situation *s)
 	}
 }
 
+static void take_failsafe(struct order *order, const struct situation *s)
+{
+	char lsn[24];
+	if (!agent_take_failsafe_ping(order->agent, &order->answer.order.ping)) {
+		end_with(order, 500, "Running as a leader");
+		return;
+	}
+	snprintf(lsn, sizeof(lsn), "%llu", (unsigned long long)instance_lsn(s->instance));
+	rest_answer_header(&order->answer, "lsn", lsn);
+	end_with(order, 200, "Accepted");
+}
+
 /* ---- all of them ---- */
 
 static void begin(struct order *order)
@@ -300,6 +316,8 @@ static void begin(struct order *order)
 		begin_reinitialize(order, &s);
 		break;
 	case ORDER_FAILSAFE:
+		take_failsafe(order, &s);
+		break;
 	case ORDER_NONE:
 	case ORDER_KIND_COUNT:
 		end_with(order, 502, "not supported");

@@ -38,6 +38,7 @@ static const struct {
 	{ ACT_INITIALIZE_FINISH, "published the new cluster" },
 	{ ACT_BOOTSTRAP_DONE, "finished the bootstrap" },
 	{ ACT_REFRESH, "read the cluster once more" },
+	{ ACT_ASK_FAILSAFE, "asked the members whether to go on without the store" },
 	{ ACT_ASK_PEERS, "asked the other members" },
 	{ ACT_CAP_DEADLINE, "lowered its deadline" },
 	{ ACT_WRITE_HISTORY, "wrote the timeline history" },
@@ -52,6 +53,7 @@ static const struct {
 	{ ACT_PUBLISH, "published its status" },
 };
 static_assert(ARRAY_SIZE(headings) == ACT_COUNT - 1, "every action has a heading");
+static_assert(ACT_COUNT <= 64, "a bit for each");
 
 static bool plan_has(const struct plan *plan, enum action action)
 {
@@ -85,6 +87,7 @@ struct page {
 	struct situation s;
 	struct strbuf *to;
 	int reasons, nots;
+	uint64_t said; /* actions that were nearly done, a bit each */
 };
 
 static void begin_reason(struct page *page)
@@ -255,6 +258,7 @@ static void print_not(struct page *page, const struct table *table, const struct
 	strbuf_addf(page->to, "\n  not      %s: %s%s", action_name(rule->actions[0]),
 		    rule->need & obstacle ? "only when " : "", fact);
 	page->nots++;
+	page->said |= 1ull << rule->actions[0];
 }
 
 /* The nearest row above the one that matched which would have done something else. */
@@ -265,7 +269,7 @@ static void print_nearest(struct page *page, enum table_id id)
 		const struct rule *rule = &tables[id]->rules[row];
 		uint32_t obstacle = only_obstacle(rule, v->facts);
 		if (obstacle == 0 || !is_worth_a_not(page, rule->actions[0]) ||
-		    plan_has(&page->record->plan, rule->actions[0]))
+		    plan_has(&page->record->plan, rule->actions[0]) || (page->said & 1ull << rule->actions[0]) != 0)
 			continue;
 		print_not(page, tables[id], rule, obstacle);
 		return;

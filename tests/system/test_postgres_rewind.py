@@ -9,7 +9,7 @@ import threading
 import time
 
 import pytest
-from test_postgres_driver import AS_POSTGRES, members, primary, programs, sh, standby  # noqa: F401
+from member import AS_POSTGRES, sh
 
 BIN = pathlib.Path(sh("pg_config", "--bindir").stdout.strip())
 MEGA = 1 << 20

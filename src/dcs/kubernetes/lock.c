@@ -29,6 +29,7 @@ static void lock_clear(struct lock *lock)
 	free(lock->slots);
 	free(lock->retain_slots);
 	free(lock->timeline_token);
+	free(lock->failsafe);
 	*lock = (struct lock){ .last_renew_us = lock->last_renew_us };
 }
 
@@ -104,6 +105,13 @@ static void set_timeline(struct json *annotations, const struct dcs_position *po
 	json_set_text(annotations, ANNOTATION_TIMELINE, text);
 }
 
+/* Taken off only where it is. */
+static void set_heir(const struct dcs *dcs, struct json *annotations, const char *heir)
+{
+	if (heir[0] != '\0' || object_annotation(store_leader(dcs), ANNOTATION_HEIR) != NULL)
+		annotation_set(annotations, ANNOTATION_HEIR, heir);
+}
+
 static struct json *held_annotations(const struct dcs *dcs, const char *renew_time)
 {
 	const struct lock *lock = &dcs->lock;
@@ -116,9 +124,11 @@ static struct json *held_annotations(const struct dcs *dcs, const char *renew_ti
 	if (lock->work == LOCK_RENEW)
 		set_position(annotations, &lock->write.position);
 	annotation_set(annotations, ANNOTATION_HOLDER_UID, store_own_uid(dcs));
+	if (lock->write.failsafe != NULL)
+		annotation_set(annotations, "failsafe", lock->write.failsafe);
 	if (lock->work == LOCK_ACQUIRE) { /* the last holder's; our timeline begins with the promotion */
 		json_set_text(annotations, ANNOTATION_TIMELINE, NULL);
-		json_set_text(annotations, ANNOTATION_HEIR, NULL);
+		set_heir(dcs, annotations, "");
 	}
 	set_timeline(annotations, &lock->write.position);
 	if (lock->write.claim_timeline != 0)
@@ -183,7 +193,7 @@ static char *release_body(const struct dcs *dcs, const struct object *leader)
 	json_set_text(annotations, "leader", NULL);
 	set_position(annotations, &lock->write.position);
 	json_set_text(annotations, ANNOTATION_HOLDER_UID, NULL);
-	annotation_set(annotations, ANNOTATION_HEIR, lock->write.heir);
+	set_heir(dcs, annotations, lock->write.heir);
 	set_timeline(annotations, &lock->write.position);
 	struct json *body = body_new(dcs, dcs->leader_name, annotations, mutant(10) ? 0 : lock->version);
 	if (dcs->params.use_endpoints && json_count(json_get(leader->json, "subsets")) > 0)
@@ -372,11 +382,13 @@ static void lock_begin(struct dcs *dcs, enum lock_work work, const struct dcs_lo
 	lock->slots = copy_of(write->position.slots);
 	lock->retain_slots = copy_of(write->position.retain_slots);
 	lock->timeline_token = copy_of(write->position.timeline_token);
+	lock->failsafe = write->failsafe != NULL ? copy_of(write->failsafe) : NULL;
 	text_copy(lock->pod_ip, sizeof(lock->pod_ip), write->pod_ip != NULL ? write->pod_ip : "");
 	lock->write.pod_ip = lock->pod_ip;
 	lock->write.position.slots = lock->slots;
 	lock->write.position.retain_slots = lock->retain_slots;
 	lock->write.position.timeline_token = lock->timeline_token;
+	lock->write.failsafe = lock->failsafe;
 }
 
 /* Whether a write may begin at all; if not, done is told why. */
