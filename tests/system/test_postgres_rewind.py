@@ -127,10 +127,11 @@ def rewind_pid(member):
     return None
 
 
-def kill_half_way(a, b):
-    """pg_rewind on a dies while it copies the table `only_new_big` from b."""
-    path = a.data / b.sql("SELECT pg_relation_filepath('only_new_big')")
-    whole = int(b.sql("SELECT pg_relation_size('only_new_big')"))
+def kill_half_way(a, b, table):
+    """pg_rewind on a dies while it copies a large new table from b."""
+    b.sql(f"CREATE TABLE {table} AS SELECT g, repeat('x', 1000) FROM generate_series(1, 150000) g")
+    path = a.data / b.sql(f"SELECT pg_relation_filepath('{table}')")
+    whole = int(b.sql(f"SELECT pg_relation_size('{table}')"))
     a.say("rewind", *b.upstream())
     until(lambda: path.exists() and path.stat().st_size > 0, "the first bytes of the table", 60, 0.0005)
     pid = rewind_pid(a)
@@ -144,9 +145,8 @@ def kill_half_way(a, b):
 @pytest.fixture
 def half_rewound(diverged):
     a, b = diverged
-    b.sql("CREATE TABLE only_new_big AS SELECT g, repeat('x', 1000) FROM generate_series(1, 150000) g")
     crash(a)
-    kill_half_way(a, b)
+    kill_half_way(a, b, "only_new_big")
     b.sql("DROP TABLE only_new_big")
     return a, b
 
@@ -159,8 +159,10 @@ def test_half_a_rewind_is_not_started_and_is_done_again(half_rewound):
     a.attach()
     assert a.wait(lambda s: s["data"] != "unknown")["data"] == "marked"
     put(a, "use_pg_rewind", True)
+    kill_half_way(a, b, "only_new_bigger")
+    b.sql("DROP TABLE only_new_bigger")
     a.do("rewind", *b.upstream())
-    assert a.state["data"] == "ok" and marker(a) is None
+    assert a.state["data"] == "ok" and marker(a) is None and not (a.home / "data.howdah" / "rewind-wal").exists()
     streams_from(a, b)
 
 
@@ -215,12 +217,12 @@ exec {BIN}/pg_rewind "$@"
 """
 
 
-def old_programs(member):
-    """A directory of programs whose pg_rewind does not fetch WAL."""
+def other_programs(member, rewind):
+    """A directory of programs with another pg_rewind."""
     there = owned(member.home / "15")
     for name in ("initdb", "pg_basebackup", "postgres", "psql"):
         (there / name).symlink_to(BIN / name)
-    owned(there / "pg_rewind", OLD_REWIND)
+    owned(there / "pg_rewind", rewind)
     return there
 
 
@@ -236,7 +238,7 @@ def restart_with_archive(a, command):
 def test_missing_wal_comes_from_the_archive(diverged, monkeypatch, by):
     a, b = diverged
     if by == "us":
-        monkeypatch.setenv("DRIVER_BIN_DIR", str(old_programs(a)))
+        monkeypatch.setenv("DRIVER_BIN_DIR", str(other_programs(a, OLD_REWIND)))
     a.do("stop")
     a.detach()
     a.attach()
@@ -259,7 +261,7 @@ def test_missing_wal_comes_from_the_archive(diverged, monkeypatch, by):
 
 def test_wal_that_the_archive_does_not_have_ends_the_attempt(diverged, monkeypatch):
     a, b = diverged
-    monkeypatch.setenv("DRIVER_BIN_DIR", str(old_programs(a)))
+    monkeypatch.setenv("DRIVER_BIN_DIR", str(other_programs(a, OLD_REWIND)))
     a.do("stop")
     a.detach()
     a.attach()
@@ -309,6 +311,21 @@ def test_an_archive_that_takes_nothing_keeps_no_member_away(primary, standby):
     put(a, "parameters", {"archive_mode": "on", "archive_command": f"echo %f >> {tries}; echo full >&2; false"})
     a.do("rewind", *b.upstream())
     assert len(tries.read_text().split()) == 3 and "is not archived: full" in a.tail()
+    streams_from(a, b)
+
+
+def test_a_rewind_that_dies_at_its_very_end_is_done_again(diverged, monkeypatch):
+    a, b = diverged
+    ended = a.home / "ended"
+    dies = (f'#!/bin/sh\n{BIN}/pg_rewind "$@" || exit\ncase "$*" in *--dry-run*) exit;; esac\n'
+            f"test -e {ended} || {{ touch {ended}; kill -9 $$; }}\n")
+    monkeypatch.setenv("DRIVER_BIN_DIR", str(other_programs(a, dies)))
+    crash(a)
+    a.detach()
+    a.attach()
+    assert "pg_rewind ended with -1" in a.fails("rewind", *b.upstream())["failure"]
+    assert ended.exists() and a.state["data"] == "marked" and a.state["control"] == 6  # in archive recovery: it had ended
+    a.do("rewind", *b.upstream())
     streams_from(a, b)
 
 
