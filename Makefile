@@ -57,6 +57,7 @@ $(BUILD)/tests/%: tests/%.c $(BUILD)/libhowdah.a
 	$(Q)$(CC) $(CFLAGS_ALL) -iquote tests $(PKG_CFLAGS) -MMD -MP $(LDFLAGS_ALL) -o $@ $< $(BUILD)/libhowdah.a $(LIBS) -lcmocka
 
 include tests/sim/sim.mk
+include tests/devkube/devkube.mk
 
 # ---- tests, in the order in which CI runs them ----
 
@@ -88,13 +89,16 @@ fuzz-%: ; @clang $(subst $(HARDEN),,$(CFLAGS_ALL)) -Wno-missing-prototypes $(PKG
 	$(BUILD)/corpus/$* $(wildcard tests/fuzz/corpus/fuzz_$*) >$(BUILD)/fuzz_$*.log 2>&1 && echo "fuzz $*: $(FUZZ_S) s, nothing found" || { tail -30 $(BUILD)/fuzz_$*.log; exit 1; }
 
 PYTEST := $(PYTHON) -m pytest -q -p no:cacheprovider
+devkube: $(BUILD)/devkube ## a small API server, compared with a real one, and its faults
+	BUILD=$(BUILD) $(PYTEST) tests/devkube
+
 kube: ## the test bed itself: a real API server, network namespaces
 	$(PYTEST) tests/kube
 
 system: all $(SYSTEM_EXTRA) ## supervisor and PostgreSQL driver on real PostgreSQL
-	BUILD=$(BUILD) $(PYTEST) tests/system --ignore tests/system/stories
+	BUILD=$(BUILD) $(PYTEST) -rs tests/system --ignore tests/system/stories
 
-stories: all ## real PostgreSQL, real API server, a client that judges
+stories: all $(BUILD)/devkube ## real PostgreSQL, real API server, a client that judges
 	BUILD=$(BUILD) $(PYTEST) -n $(JOBS) tests/system/stories
 
 install-tools: ; @tests/tools/install.sh
@@ -112,11 +116,13 @@ test-steps:
 		"mutants=$(MAKE) -s -j$(JOBS) mutants" \
 		"sanitizers=$(MAKE) -s -j$(JOBS) sanitize" \
 		"fuzz=$(MAKE) -s -j$(JOBS) fuzz" \
+		"devkube=$(MAKE) -s devkube" \
 		"bed=$(MAKE) -s kube" \
 		"system=$(MAKE) -s system" \
 		"stories=$(MAKE) -s stories"
 
-demo: install-tools all ## three members, a killed leader, a frozen agent, in two minutes
+demo: ## three members, a killed leader, a frozen agent, in two minutes (KUBE=real KEEP=1)
+	@tests/tools/install.sh demo
 	@BUILD=$(BUILD) $(PYTHON) tests/demo/demo.py
 
 bench: all ## what clients wait for and what idle members cost (BENCH="--quick --only failover ...")
@@ -137,5 +143,5 @@ clean: ## remove the build
 	rm -rf $(BUILD)
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
-.PHONY: all unit rules lint sanitize fuzz kube system stories test test-steps install-tools install demo bench soak help clean
+.PHONY: all unit rules lint sanitize fuzz devkube kube system stories test test-steps install-tools install demo bench soak help clean
 .SECONDARY:

@@ -17,6 +17,8 @@ struct strbuf {
 void strbuf_init(struct strbuf *b, char *memory, size_t size);
 void strbuf_add(struct strbuf *b, const char *text);
 void strbuf_add_bytes(struct strbuf *b, const char *bytes, size_t len);
+/* At most so many bytes of a UTF-8 text, whole characters only, and "..." where something is left out. */
+void strbuf_add_short(struct strbuf *b, const char *text, size_t most);
 void strbuf_add_char(struct strbuf *b, char c);
 void strbuf_addf(struct strbuf *b, const char *format, ...) PRINTF_LIKE(2, 3);
 void strbuf_vaddf(struct strbuf *b, const char *format, va_list args);

@@ -8,6 +8,7 @@
 #define HOWDAH_CODEC_CONFIG_H
 
 #include "codec/json.h"
+#include "codec/network.h"
 #include "core/limits.h"
 #include "core/settings.h"
 
@@ -56,7 +57,7 @@ extern const int settings_count;
 struct config_note { /* something was adjusted or ignored */
 	char text[256];
 };
-enum { CONFIG_NOTES_MAX = 32, CONFIG_LABELS_MAX = 16 };
+enum { CONFIG_NOTES_MAX = 32, CONFIG_LABELS_MAX = 16, CONFIG_ALLOWED_MAX = 64, CONFIG_HEADERS_MAX = 16 };
 
 struct config_address {
 	char host[HOST_SIZE]; /* "" or "*": all; IPv6 without brackets */
@@ -65,6 +66,18 @@ struct config_address {
 
 struct config_label {
 	char key[128], value[NAME_SIZE];
+};
+
+struct config_allowed {
+	char host[HOST_SIZE]; /* its name; "": a network */
+	struct network network;
+};
+
+struct config_headers { /* of an HTTP answer */
+	int count;
+	struct {
+		char name[64], value[256];
+	} list[CONFIG_HEADERS_MAX];
 };
 
 struct config_auth {
@@ -89,6 +102,10 @@ struct config {
 		rest_ciphers[256];
 	int rest_verify_client; /* 0 none, 1 optional, 2 required */
 	char rest_user[64], rest_password[256];
+	int rest_allowed_count; /* 0: everybody, unless members alone are */
+	struct config_allowed rest_allowed[CONFIG_ALLOWED_MAX];
+	bool rest_allows_members;
+	struct config_headers rest_headers, rest_tls_headers; /* the second over HTTPS, in the place of equal names */
 	char ctl_user[64], ctl_password[256], ctl_cacert[URL_SIZE], ctl_certfile[URL_SIZE], ctl_keyfile[URL_SIZE],
 		ctl_keyfile_password[256];
 	bool ctl_insecure;

@@ -10,9 +10,12 @@ struct json; /* a node; the root owns the tree */
 
 /* Duplicate keys: the last one counts (as Kubernetes and Python do). NULL: err says where. */
 struct json *json_parse(const char *text, size_t len, struct err *err);
+/* What people send: a key that stands twice in one object is an error. */
+struct json *json_parse_strict(const char *text, size_t len, struct err *err);
 void json_free(struct json *root); /* takes NULL */
 void auto_json(struct json **root);
 struct json *json_copy(const struct json *node);
+struct json *json_take(struct json *container, const struct json *item); /* out of it; a root from then on */
 
 const struct json *json_get(const struct json *object,
 			    const char *key); /* NULL: no such key, or object is none (NULL included) */

@@ -14,6 +14,7 @@ struct members_params {
 	const void *arg;
 	const char *leader; /* who holds the lock now; "": nobody */
 	bool standby_cluster, paused;
+	const struct move *move; /* NULL, or what the failover object asks for; shown when it is scheduled */
 	uint64_t optime_lsn;
 	const char *scope;
 };

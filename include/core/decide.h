@@ -23,9 +23,10 @@ struct self {
 	struct instant won_at;       /* when the present token was first credited */
 	bool settled;                /* it is known whether a lease of an earlier agent of this pod goes on */
 	bool released;               /* a release was sent: the lease is nothing to rely on */
-	struct instant last_up;      /* when PostgreSQL was last seen up as the primary */
-	struct instant created; /* when we made the leader object of a cluster that had had one; unset: we did not */
-	bool confirmed;         /* a consistent read was answered since then */
+	struct instant ended_at; /* the lock is ours: since when nothing of ours can commit any more; unset: it can */
+	struct instant last_up;  /* when PostgreSQL was last seen up as the primary */
+	struct instant created;  /* when we made the leader object of a cluster that had had one; unset: we did not */
+	bool confirmed;          /* a consistent read was answered since then */
 	bool refreshing;
 	struct instant read_at; /* when the last consistent read was asked for */
 	bool store_writing;     /* a write of initialize, config or history is on its way */
@@ -37,6 +38,9 @@ struct self {
 	bool initialize_is_ours;
 	struct instant initializer_gone; /* since when; unset: it is not */
 	struct instant followed;         /* when it was last told whom to follow */
+	struct restart_order restart;    /* asked of this member, and not done yet */
+	bool restart_pending;            /* the server says that some settings wait for one */
+	bool reinitialize;               /* asked to throw its data away and clone anew */
 	struct instant aside_until;      /* no race before this */
 	struct instant ask_not_before;
 	bool asking;
@@ -52,9 +56,10 @@ struct situation {
 	const struct instance *instance;
 	const struct settings *settings;
 	struct instant now;
+	struct wall wall; /* for what people schedule */
 };
 
-enum table_id { TABLE_GUARD, TABLE_LOCK, TABLE_RACE, TABLE_DATABASE, TABLE_BOOTSTRAP, TABLE_COUNT };
+enum table_id { TABLE_GUARD, TABLE_LOCK, TABLE_RACE, TABLE_DATABASE, TABLE_START, TABLE_BOOTSTRAP, TABLE_COUNT };
 extern const struct table *const tables[TABLE_COUNT];
 
 enum { PLAN_ACTIONS_MAX = 16 };
@@ -79,11 +84,52 @@ uint32_t guard_facts(const struct situation *s);
 uint32_t lock_facts(const struct situation *s);
 uint32_t race_facts(const struct situation *s);
 uint32_t database_facts(const struct situation *s);
+uint32_t start_facts(const struct situation *s);
 uint32_t bootstrap_facts(const struct situation *s);
+
+/* A switchover or failover that people ask for, as the lock's holder sees it. */
+enum move_step {
+	MOVE_NONE,   /* none is asked for, or it is not ours to carry out */
+	MOVE_LATER,  /* it is scheduled */
+	MOVE_DROP,   /* it cannot be: the wish is cleared */
+	MOVE_ASKING, /* the others are asked */
+	MOVE_GO      /* somebody fit is there: we stop, and give the lock over */
+};
+enum move_step move_decide(const struct situation *s);
+/* Whether a move could be carried out now, before it is accepted; MOVE_ASK: the others' answers are too old. */
+enum move_obstacle move_check(const struct situation *s, const struct move *move);
+/* Who gets the lock from us with the write that releases it: has everything that we have; "": nobody yet. */
+const char *heir_decide(const struct situation *s);
+
+/* Whether the supervisor is to act on nothing by itself. */
+bool unguarded_is_wanted(const struct situation *s);
+
+/* Why a running PostgreSQL is to be stopped. */
+enum end {
+	END_NO,
+	END_LEAVING,      /* the container is asked to end */
+	END_HAND_OVER,    /* somebody else is to lead */
+	END_REINITIALIZE, /* its data is to be thrown away */
+	END_RESTART,
+	END_COUNT
+};
+enum end end_decide(const struct situation *s);
+const char *end_text(enum end reason);
+
+enum restart_step {
+	RESTART_NONE,
+	RESTART_WAIT, /* it is scheduled, or the server does not answer yet */
+	RESTART_DROP, /* its conditions do not hold, or the server is another one */
+	RESTART_GO,
+	RESTART_DONE
+};
+enum restart_step restart_decide(const struct situation *s);
 
 enum give_up {
 	GIVE_UP_NO,
 	GIVE_UP_LEAVING,       /* the container is asked to end */
+	GIVE_UP_MOVED,         /* somebody else is to lead */
+	GIVE_UP_PAUSED,        /* paused, and PostgreSQL does not run as a primary */
 	GIVE_UP_CRASHED,       /* primary_start_timeout is 0 and somebody else can take over */
 	GIVE_UP_START_TIMEOUT, /* it did not come up in primary_start_timeout and somebody else can */
 	GIVE_UP_NOT_WRITABLE,  /* holds the lock and did not become writable within its bound */
@@ -108,7 +154,8 @@ bool lease_goes_on(const struct situation *s, struct lease_token *token);
 enum rejoin {
 	REJOIN_FOLLOW,   /* nothing of ours is missing there, or PostgreSQL will check itself */
 	REJOIN_WAIT,     /* cannot be told before the leader has said where its timeline began */
-	REJOIN_DIVERGED, /* ours has what the leader's history does not: never stream, never lead */
+	REJOIN_REWIND,   /* ours has what the leader's history does not, and pg_rewind would find where they part */
+	REJOIN_DIVERGED, /* ... and it would not: a number means two timelines */
 };
 enum rejoin rejoin_decide(const struct situation *s);
 

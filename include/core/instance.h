@@ -63,6 +63,7 @@ struct instance {
 	struct instant heard; /* its last answer */
 	enum pg_tree tree;
 	bool writable;     /* something of ours may be able to commit (STARTING as primary and PROMOTING included) */
+	bool unguarded;    /* the supervisor acts on nothing by itself: paused */
 	bool nothing_left; /* no process of PostgreSQL is left: proof (i) of safety.md rule 4 */
 	bool volume_locked;
 	bool term_pending;       /* the container is asked to end */
@@ -86,8 +87,11 @@ struct instance {
 	bool roles_made;        /* postgres_post_bootstrap has succeeded since this agent attached */
 	uint32_t armed_timeline; /* marker on the volume: the timeline we were armed on last; 0 none */
 	struct lease_token armed_token;
-	int server_version; /* 150018; 0 unknown */
-	bool can_rewind;    /* use_pg_rewind is on, pg_rewind was found, and wal_log_hints or checksums are on */
+	int server_version;            /* 150018; 0 unknown */
+	bool rewind_marked;            /* with DATA_MARKED: a rewind was begun and not finished ... */
+	uint32_t rewind_timeline;      /* ... which can be repeated only on this timeline ... */
+	char rewind_source[NAME_SIZE]; /* ... of this member; timeline 0: of anybody */
+	bool can_rewind; /* use_pg_rewind is on, pg_rewind was found, and wal_log_hints or checksums are on */
 
 	/* the server, by SQL; age in `probed` */
 	struct instant probed; /* last good answer */
@@ -102,7 +106,6 @@ struct instance {
 	char upstream[NAME_SIZE]; /* member it was configured to follow, "": nobody */
 	char upstream_host[HOST_SIZE];
 	int upstream_port;
-	struct history history;       /* of the local timeline's history file */
 	struct wall postmaster_start; /* what pg_postmaster_start_time() says */
 
 	/* jobs */
@@ -114,7 +117,11 @@ struct instance {
 	char failure[REASON_SIZE];
 	int64_t clone_done_bytes, clone_total_bytes; /* -1: unknown */
 	int64_t clone_rate;                          /* bytes a second over the last seconds; -1: unknown */
+
+	struct history history; /* of the local timeline's history file; last, for it is large and seldom changes */
 };
+
+const char *pg_job_text(enum pg_job job); /* for people: "restart", "running pg_rewind" ... */
 
 /* The position that counts in a race: the larger of received and replayed; the checkpoint or minimum recovery point
  * when down. */

@@ -45,6 +45,7 @@ struct lease_sight {
 	bool restored; /* versions went back, or the object is another one: distrust what else the store says (rule 7)
 			*/
 	struct lease_record record; /* the last record of a holder */
+	struct instant freed;       /* when its holder was last seen to give it up */
 	struct instant since;       /* when the five fields were first seen as they are */
 	char uid[UID_SIZE];
 	uint64_t version, version_seen_max;

@@ -18,7 +18,7 @@ struct move {
 
 /* A restart of one member (contract 3.11). */
 struct restart_order {
-	bool asked;
+	bool asked, began;
 	char schedule[TIME_SIZE];    /* as it was given; "": now */
 	int64_t at_us;               /* wall time; 0: now */
 	char role[16];               /* "primary", "replica", "standby_leader", "": any */

@@ -30,6 +30,8 @@ enum action {
 	ACT_POST_BOOTSTRAP,
 	ACT_MOVE_ASIDE,
 	ACT_CLONE,
+	ACT_REWIND,
+	ACT_WIPE,
 	/* the cluster */
 	ACT_INITIALIZE_BEGIN,
 	ACT_INITIALIZE_CANCEL,
@@ -40,6 +42,7 @@ enum action {
 	ACT_SET_DEADLINE,
 	ACT_PUBLISH,         /* own pod: labels and status */
 	ACT_TAKE_LABELS_OFF, /* the leader's label on other pods */
+	ACT_CLEAR_MOVE,      /* a switchover or failover is done, or cannot be */
 	ACT_NOTE_TTL,        /* say in the cluster's state how long a lease may be */
 	ACT_WRITE_HISTORY,
 	ACT_SYNC_SLOTS,

@@ -14,6 +14,7 @@
  *                       to a lease, a session or an ephemeral node in addition, never instead.
  *   initialize, config, etcd3: a txn with create_revision 0 or the mod_revision read. Consul: ?cas=0 or the index. ZooKeeper: create, or setData with the version.
  *   history
+ *   dcs_remove          etcd3: a delete of the range of the prefix. Consul: ?recurse. ZooKeeper: the nodes below the root, then the root.
  *   members             keys members/NAME with the same status JSON (ephemeral in ZooKeeper, bound to a lease or session in the others).
  *   labels              none in etcd3 and ZooKeeper: nothing routes by them. Consul: service registration with tags.
  *   versions going back etcd3: another cluster_id, or a revision below the highest seen. Consul: the index went down. ZooKeeper: the root's czxid changed.
@@ -79,6 +80,7 @@ struct dcs_lock_write {
 	uint64_t version;            /* acquire: of the leader object decided on; 0: there was none */
 	uint32_t claim_timeline;     /* howdah.io/next-timeline; 0: left as it is */
 	struct instant create_until; /* renew: a missing object is made anew only before this; unset: never */
+	char heir[NAME_SIZE];        /* release: howdah.io/heir, who has everything and is to be next; "": nobody */
 	const char *pod_ip;          /* for the subsets of Endpoints mode; "" unknown */
 	struct dcs_position position;
 };
@@ -108,6 +110,9 @@ void dcs_write_history(struct dcs *dcs, const char *history_text, const char *be
 		       void *arg);
 const char *dcs_beginnings_text(
 	const struct dcs *dcs); /* howdah.io/timelines: {"2":"<lease token>",...}, "{}" when there is none */
+
+/* All objects of the cluster but its pods, for good, at one blow and whatever their versions; for howdahctl. */
+void dcs_remove(struct dcs *dcs, dcs_done *done, void *arg);
 
 /* ---- members ---- */
 

@@ -6,7 +6,7 @@
 #include "dcs/dcs.h"
 #include "io/http_client.h"
 
-enum { KUBERNETES_PORTS_MAX = 8, KUBERNETES_LABELS_MAX = 16, KUBERNETES_SERVERS_MAX = 8 };
+enum { KUBERNETES_PORTS_MAX = 8, KUBERNETES_LABELS_MAX = 17, KUBERNETES_SERVERS_MAX = 8 };
 
 struct kubernetes_label {
 	char key[128], value[NAME_SIZE];

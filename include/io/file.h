@@ -15,6 +15,9 @@ MUST_CHECK bool file_write(const char *path, const char *text, size_t len, mode_
 /* No error when it is not there; the directory is synced. */
 MUST_CHECK bool file_remove(const char *path, struct err *err);
 bool file_exists(const char *path);
+/* Another number when the file, or the link of that name, was changed or replaced; 0: there is none. */
+uint64_t file_stamp(const char *path);
+MUST_CHECK bool file_sync_dir(const char *path, struct err *err); /* what was made, renamed or removed in it */
 MUST_CHECK bool file_make_dir(const char *path, mode_t mode, struct err *err); /* parents too; fine when it is there */
 MUST_CHECK bool file_boot_id(char *text, size_t size, struct err *err);        /* of this boot of the machine */
 

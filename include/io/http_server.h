@@ -7,14 +7,16 @@
 
 enum {
 	HTTP_URI_MAX = 2048,
-	HTTP_BODY_MAX = 1024 * 1024, /* of a request; longer: 413 */
-	HTTP_CONNECTIONS_MAX = 256,  /* more wait in the kernel's queue or are closed */
-	HTTP_REQUEST_TIMEOUT_S = 15, /* from the first byte to the last of a request */
-	HTTP_IDLE_TIMEOUT_S = 60,    /* keep-alive */
+	HTTP_TYPE_MAX = 128,
+	HTTP_BODY_MAX = 1024 * 1024,       /* of a request; longer: 413 */
+	HTTP_CONNECTIONS_MAX = 256,        /* more wait in the kernel's queue or are closed */
+	HTTP_REQUEST_TIMEOUT_S = 15,       /* from the first byte to the last of a request */
+	HTTP_IDLE_TIMEOUT_S = 60,          /* keep-alive */
+	HTTP_UNSENT_MAX = 4 * 1024 * 1024, /* of a body in pieces; a client that is further behind is cut off */
 };
 
 struct http_server;
-struct http_reply; /* outlives the client's connection; answer it exactly once */
+struct http_reply; /* outlives the client's connection; answer it, or cut it, exactly once */
 
 struct http_request {
 	const char *method; /* "GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE" */
@@ -24,6 +26,7 @@ struct http_request {
 	size_t body_len;
 	bool has_body;             /* a length or chunks were announced */
 	const char *authorization; /* header, or "" */
+	const char *content_type;  /* header, or ""; a longer one than HTTP_TYPE_MAX is "" */
 	const char *peer;          /* numeric address of the client */
 	bool tls, has_client_cert;
 	struct http_reply *reply;
@@ -38,6 +41,16 @@ struct http_response {
 	const char *extra_headers; /* "Name: value\n" lines, or NULL */
 };
 void http_reply_send(struct http_reply *reply, const struct http_response *response);
+
+/* A body in pieces, for answers that have no end yet: begin, write as often as needed, then exactly one end or cut. Of
+ * the response, body and body_len are not looked at. When the client is gone, which is noticed within a second or two,
+ * on_gone is called once, never from inside these calls; the end is still due. HTTP/1 only. */
+void http_reply_begin(struct http_reply *reply, const struct http_response *response, loop_fn *on_gone, void *arg);
+void http_reply_write(struct http_reply *reply, const char *data, size_t len); /* copied */
+void http_reply_end(struct http_reply *reply);                                 /* the body is whole */
+
+/* Instead of a reply, or in the middle of one: the connection ends, and the client can tell that something is missing. */
+void http_reply_cut(struct http_reply *reply);
 
 struct http_server_params {
 	const char *host;                             /* numeric, or "" / "*" for all addresses, IPv6 included */

@@ -11,6 +11,8 @@ enum { PG_PARAMS_MAX = 8, SQLSTATE_SIZE = 6 };
 
 struct pg_rows; /* valid during the callback only */
 int pg_rows_count(const struct pg_rows *rows);
+int pg_rows_columns(const struct pg_rows *rows);
+const char *pg_rows_name(const struct pg_rows *rows, int column);
 bool pg_rows_null(const struct pg_rows *rows, int row, int column);
 const char *pg_rows_text(const struct pg_rows *rows, int row, int column); /* "" for null */
 

@@ -18,6 +18,7 @@ struct postgres_params {
 	const struct config *config;  /* borrowed; postgres_reload after it changed */
 	uint64_t generation;          /* of this agent, for the supervisor: larger than any earlier one's */
 	void (*on_change)(void *arg); /* through the loop, never from inside a call */
+	void (*on_probed)(void *arg); /* or NULL: a probe has ended, also one that changed nothing */
 	void *arg;
 };
 
@@ -34,10 +35,14 @@ struct upstream {
 
 /* ---- the deadline ---- */
 
-/* Gives the supervisor T. Completes by instance.deadline; unset: disarm (only when nothing can be writable).
- * `answered`: the API has answered a lock write of this agent. */
-void postgres_set_deadline(struct postgres *pg, struct instant deadline, const struct lease_token *token,
-			   bool answered);
+struct deadline_order {
+	struct instant at; /* T; unset: disarm, only when nothing can be writable */
+	struct lease_token token;
+	bool answered;  /* the API has answered a lock write of this agent */
+	bool unguarded; /* the cluster is paused: the supervisor acts on nothing by itself */
+};
+/* Gives the supervisor T. Completes by instance.deadline, token and unguarded. */
+void postgres_set_deadline(struct postgres *pg, const struct deadline_order *order);
 void postgres_fence(struct postgres *pg);   /* SIGKILL to everything, now */
 void postgres_term_go(struct postgres *pg); /* the container may end */
 

@@ -39,30 +39,44 @@ struct rest_view {
 /* What a request asks the agent to do; owned by the answer. */
 struct rest_order {
 	enum order_kind kind;
-	char *config_text;       /* ORDER_CONFIG: the whole new configuration, compact JSON */
-	uint64_t config_version; /* ... computed from the config object of this version */
-	struct move move;
-	bool is_failover; /* ORDER_MOVE: it was asked as a failover; for the texts of the answer */
-	struct restart_order restart;
-	bool force, from_leader;   /* ORDER_REINITIALIZE */
-	struct failsafe_ping ping; /* ORDER_FAILSAFE */
+	char *config_text;            /* ORDER_CONFIG: the whole new configuration, compact JSON */
+	uint64_t config_version;      /* ... computed from the config object of this version; 0: there is none */
+	bool config_replaces;         /* ... and depends on nothing of it: after a conflict it may be written again */
+	struct move move;             /* ORDER_MOVE */
+	bool is_failover;             /* ... which was asked as a failover; for the texts of the answer */
+	struct restart_order restart; /* ORDER_RESTART */
+	bool force, from_leader;      /* ORDER_REINITIALIZE */
+	struct failsafe_ping ping;    /* ORDER_FAILSAFE */
 };
 
+/* What goes out. An order's answer is kept until it was carried out: the headers that every answer has are in it. */
 struct rest_answer {
-	int status;
-	const char *content_type; /* NULL: no body */
+	int status;               /* 0: order.kind says what has to be done first */
+	const char *content_type; /* static; NULL: no body */
 	char *body;               /* free() it; NULL: none */
 	size_t body_len;
-	const char *extra_headers; /* static, or NULL */
-	struct rest_order
-		order; /* kind ORDER_NONE: answered. Else status is 0: the agent carries it out and answers then */
+	char *extra_headers; /* lines "Name: value\n"; free() it; NULL: none */
+	struct rest_order order;
 };
 
+/* Parses, checks and refuses, or answers from what is known (order.kind is ORDER_NONE, status is set), or says what has to
+ * be done (status is 0). Then the agent does it and ends with exactly one of those below. Does no I/O. */
 void rest_answer(const struct rest_view *view, const struct http_request *request, struct rest_answer *answer);
+
 /* The answer to an order that was carried out, or not: plain text, in the contract's words. */
 void rest_answer_text(struct rest_answer *answer, int status, const char *text);
+/* ... as a page, where the contract has one: 409, 502 and 503 of /config, 409 of DELETE /switchover. */
+void rest_answer_error(struct rest_answer *answer, int status, const char *text);
+/* ORDER_CONFIG was written: the new configuration. */
+void rest_answer_config(struct rest_answer *answer);
+/* ORDER_MOVE was done, and `leader` leads now; it may be another one than was asked for. */
+void rest_answer_moved(struct rest_answer *answer, const char *leader);
+/* ORDER_MOVE: the failover object is gone and the leader is the same (waited_s 0), or nothing happened for so long. */
+void rest_answer_not_moved(struct rest_answer *answer, int waited_s);
 /* What ORDER_MOVE is answered when it cannot be (412), by what is known now; MOVE_ASK and MOVE_POSSIBLE have no text. */
 void rest_answer_obstacle(const struct rest_order *order, enum move_obstacle obstacle, struct rest_answer *answer);
+/* One header more, in front of any of the above or behind it: `lsn` of ORDER_FAILSAFE. */
+void rest_answer_header(struct rest_answer *answer, const char *name, const char *value);
 void rest_answer_clear(struct rest_answer *answer);
 
 /* GET /patroni's body (contract 3.5) as a tree; json_free it. */

@@ -98,7 +98,8 @@ struct frame_deadline {
 	struct frame_instant at; /* 0, 0: disarm, accepted only while nothing can be writable */
 	uint32_t answered; /* 1: this agent has had an answer of the API to a lock write (or none is needed: no START
 			      primary, PROMOTE before) */
-	uint32_t reserved;
+	/* 1: the cluster is paused: people are in charge, neither T nor what became writable by their hand is acted on */
+	uint32_t unguarded;
 	char token[TOKEN_MAX]; /* the lease token the deadline rests on, kept for the next agent */
 };
 
@@ -150,9 +151,11 @@ struct frame_reply {
 };
 
 struct frame_status {
-	uint64_t nonce;         /* of this supervisor's start: another one is another container */
-	uint32_t tree;          /* enum tree_state */
-	uint32_t writable;      /* 1: something of ours may be able to commit */
+	uint64_t nonce; /* of this supervisor's start: another one is another container */
+	uint32_t tree;  /* enum tree_state */
+	/* 1: something of ours may be able to commit. 0 while TREE_STOPPING: a primary that was told to stop has written its
+	 * shutdown, only walsenders and the archiver are left */
+	uint32_t writable;
 	uint32_t left;          /* descendants: counted while stopping or fencing, else 1; 0 only when TREE_DOWN */
 	uint32_t volume_locked; /* 1: we own the data directory */
 	int32_t volume_errno;   /* why not */
@@ -169,7 +172,7 @@ struct frame_status {
 	uint32_t fence_reason;   /* enum fence_reason */
 	uint32_t jobs[JOBS_MAX]; /* running or not yet forgotten */
 	uint32_t in_pod;         /* 1: process 1 of its container */
-	uint32_t reserved;
+	uint32_t unguarded;      /* as the last DEADLINE said */
 	char boot_id[40];
 	char token[TOKEN_MAX]; /* of the last DEADLINE */
 	char program_version[32];

@@ -16,7 +16,8 @@ struct situation agent_situation(const struct agent *agent)
 				   .self = &agent->self,
 				   .instance = postgres_instance(agent->pg),
 				   .settings = &agent->config.settings,
-				   .now = loop_now(agent->loop) };
+				   .now = loop_now(agent->loop),
+				   .wall = loop_wall(agent->loop) };
 }
 
 /* Events of a quiet cluster are merged; while something is being brought about, each one counts at once. */
@@ -73,6 +74,7 @@ static void turn(void *arg)
 	loop_timer_set(agent->timer, plan.wake_ms);
 	for (int i = 0; i < plan.count; i++)
 		agent_act(agent, plan.actions[i]);
+	orders_turn(agent);
 }
 
 /* What moves a failover on counts at once: the tree, a job's end, the deadline's acknowledgement. */
@@ -89,6 +91,14 @@ static void on_postgres_change(void *arg)
 		agent_wake(agent);
 }
 
+static void on_postgres_probed(void *arg)
+{
+	struct agent *agent = arg;
+	agent_rest_probed(agent);
+	if (agent->self.asking) /* our own position counts beside the others' */
+		agent_wake(agent);
+}
+
 static void apply_config(struct agent *agent)
 {
 	struct err err;
@@ -99,9 +109,8 @@ static void apply_config(struct agent *agent)
 		log_warning("the dynamic configuration is not used: %s", err.text);
 		return;
 	}
-	const struct settings *set = &agent->config.settings;
-	kubernetes_set_times(agent->dcs, set->ttl_ms / 1000, set->retry_timeout_ms, set->loop_wait_ms);
-	postgres_reload(agent->pg);
+	agent->said_is_old = true;
+	agent_apply_times(agent);
 }
 
 static void on_dcs_event(void *arg, enum dcs_event event)
@@ -134,6 +143,7 @@ static bool create_postgres(struct agent *agent, struct err *err)
 	struct postgres_params params = { .config = &agent->config,
 					  .generation = (uint64_t)loop_now(agent->loop).boot_us,
 					  .on_change = on_postgres_change,
+					  .on_probed = on_postgres_probed,
 					  .arg = agent };
 	agent->pg = postgres_create(agent->loop, &params, err);
 	return agent->pg != NULL;
@@ -158,6 +168,10 @@ struct agent *agent_create(struct loop *loop, const struct agent_params *params,
 		  params->config_path != NULL ? params->config_path : "");
 	text_copy(agent->pod_uid, sizeof(agent->pod_uid), params->pod_uid != NULL ? params->pod_uid : "");
 	text_copy(agent->self.name, sizeof(agent->self.name), agent->config.name);
+	agent->said_is_old = true;
+	agent->environment = params->environment;
+	agent->watches_files = params->watch_files;
+	agent->orders = orders_create();
 	agent->http = http_client_create(loop, "howdah/" HOWDAH_VERSION);
 	if (!apply_bootstrap_config(&agent->config, err) || !create_dcs(agent, err) || !create_postgres(agent, err))
 		goto fail;
@@ -169,6 +183,7 @@ struct agent *agent_create(struct loop *loop, const struct agent_params *params,
 		if (agent->recorder == NULL)
 			log_warning("no decisions are recorded: %s", err->text);
 	}
+	agent_start_reload(agent);
 	agent->timer = loop_timer_create(loop, turn, agent);
 	loop_timer_set(agent->timer, 0);
 	return agent;
@@ -182,14 +197,22 @@ void agent_destroy(struct agent *agent)
 	if (agent == NULL)
 		return;
 	loop_timer_destroy(agent->timer);
-	http_server_destroy(agent->rest);
+	agent_stop_reload(agent);
+	orders_destroy(agent->orders);
+	agent_stop_rest(agent);
 	agent_cancel_peers(agent);
 	postgres_destroy(agent->pg);
 	dcs_destroy(agent->dcs);
 	http_client_destroy(agent->http);
 	recorder_close(agent->recorder);
 	config_clear(&agent->config);
+	free(agent->beginnings);
 	free(agent);
+}
+
+void agent_reload(struct agent *agent)
+{
+	agent_reload_soon(agent);
 }
 
 int agent_rest_port(const struct agent *agent)

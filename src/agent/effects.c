@@ -27,6 +27,17 @@ static void stop_fast(struct agent *agent)
 	postgres_stop(agent->pg, false);
 }
 
+static void stop(struct agent *agent)
+{
+	struct situation s = agent_situation(agent);
+	enum end reason = end_decide(&s);
+	if (reason != END_NO)
+		log_info("PostgreSQL is stopped: %s", end_text(reason));
+	if (reason == END_RESTART)
+		agent->self.restart.began = true;
+	postgres_stop(agent->pg, reason == END_REINITIALIZE);
+}
+
 static void term_go(struct agent *agent)
 {
 	postgres_term_go(agent->pg);
@@ -111,9 +122,34 @@ static const struct member *clone_source(const struct agent *agent)
 
 static void clone(struct agent *agent)
 {
-	struct upstream up = upstream_of(clone_source(agent));
+	const struct member *leader = cluster_member(dcs_view(agent->dcs), agent->plan.upstream);
+	struct upstream up = upstream_of(agent->clone_from_leader && leader != NULL ? leader : clone_source(agent));
+	agent->clone_from_leader = false;
 	log_info("cloning from %s", up.member);
 	postgres_clone(agent->pg, &up);
+}
+
+static void rewind_data(struct agent *agent)
+{
+	struct upstream up = planned_upstream(agent);
+	log_info("rewinding onto the history of %s", up.member);
+	postgres_rewind(agent->pg, &up);
+}
+
+static void wipe(struct agent *agent)
+{
+	log_warning("the data directory is removed: a new clone was asked for");
+	postgres_wipe(agent->pg);
+}
+
+static void clear_move(struct agent *agent)
+{
+	struct move none = { .asked = false };
+	const struct move *move = &dcs_view(agent->dcs)->move;
+	log_info("the wish to move the leadership%s%s is cleared", move->candidate[0] != '\0' ? " to " : "",
+		 move->candidate);
+	agent->store_open = true;
+	dcs_write_move(agent->dcs, &none, agent_store_done, agent);
 }
 
 static void post_bootstrap(struct agent *agent)
@@ -202,7 +238,7 @@ static void (*const effectors[])(struct agent *) = {
 	[ACT_FORGET_LEASE] = agent_forget_lease,
 	[ACT_REFRESH] = agent_refresh,
 	[ACT_ASK_PEERS] = agent_ask_peers,
-	[ACT_STOP] = stop_fast,
+	[ACT_STOP] = stop,
 	[ACT_TERM_GO] = term_go,
 	[ACT_CANCEL_JOB] = cancel_job,
 	[ACT_PROMOTE] = promote,
@@ -212,6 +248,9 @@ static void (*const effectors[])(struct agent *) = {
 	[ACT_POST_BOOTSTRAP] = post_bootstrap,
 	[ACT_MOVE_ASIDE] = move_aside,
 	[ACT_CLONE] = clone,
+	[ACT_REWIND] = rewind_data,
+	[ACT_WIPE] = wipe,
+	[ACT_CLEAR_MOVE] = clear_move,
 	[ACT_INITIALIZE_BEGIN] = initialize_begin,
 	[ACT_INITIALIZE_CANCEL] = initialize_cancel,
 	[ACT_INITIALIZE_FINISH] = initialize_finish,

@@ -93,6 +93,7 @@ static void write_lock(struct agent *agent,
 		write.claim_timeline = timeline_to_claim(&s);
 	if (agent->self.hold.token.leader[0] != '\0' && !instant_is_set(agent->self.hold.start))
 		write.ttl_ms = agent->self.hold.ttl_ms; /* T rests on it still; the next renewal may lower it */
+	text_copy(write.heir, sizeof(write.heir), heir_decide(&s));
 	write.create_until = lease_deadline(&agent->self.hold);
 	fill_position(agent, &write.position, token, sizeof(token));
 	agent->self.lock_writing = true;
@@ -139,8 +140,13 @@ void agent_cap_deadline(struct agent *agent)
 
 void agent_set_deadline(struct agent *agent)
 {
+	struct situation s = agent_situation(agent);
 	const struct lease_hold *hold = &agent->self.hold;
-	postgres_set_deadline(agent->pg, lease_deadline(hold), &hold->token, instant_is_set(hold->start));
+	struct deadline_order order = { .at = lease_deadline(hold),
+					.token = hold->token,
+					.answered = instant_is_set(hold->start),
+					.unguarded = unguarded_is_wanted(&s) };
+	postgres_set_deadline(agent->pg, &order);
 }
 
 void agent_forget_lease(struct agent *agent)

@@ -73,6 +73,25 @@ static void stop(void *arg)
 	loop_stop(arg);
 }
 
+static void reload(void *arg)
+{
+	agent_reload(arg);
+}
+
+/* As it was given: what is a setting is taken out of the environment that children see. */
+static char **copy_environment(void)
+{
+	size_t count = 0;
+	while (environ[count] != NULL)
+		count++;
+	char **copy = calloc(count + 1, sizeof(*copy));
+	for (size_t i = 0; copy != NULL && i < count; i++)
+		copy[i] = strdup(environ[i]);
+	if (copy == NULL)
+		abort();
+	return copy;
+}
+
 static bool prepare_run_dir(const struct config *config, struct err *err)
 {
 	char path[URL_SIZE + 32];
@@ -104,7 +123,8 @@ static bool run(const struct options *o, struct err *err)
 	struct config config;
 	const char *uid = getenv("POD_UID");
 	AUTO(text) char *pod_uid = strdup(uid != NULL ? uid : "");
-	if (!config_load(&config, o->config, (const char *const *)environ, err))
+	char **environment = copy_environment(); /* for the life of the process */
+	if (!config_load(&config, o->config, (const char *const *)environment, err))
 		return false;
 	if (!is_complete(&config, err))
 		return false;
@@ -120,13 +140,19 @@ static bool run(const struct options *o, struct err *err)
 	loop_on_signal(loop, SIGTERM, stop, loop);
 	loop_on_signal(loop, SIGINT, stop, loop);
 	struct agent_params params = {
-		.config = &config, .config_path = o->config, .pod_uid = pod_uid, .record = true
+		.config = &config,
+		.config_path = o->config,
+		.pod_uid = pod_uid,
+		.environment = (const char *const *)environment,
+		.watch_files = true,
+		.record = true,
 	};
 	struct agent *agent = agent_create(loop, &params, err);
 	if (agent == NULL) {
 		loop_destroy(loop);
 		return false;
 	}
+	loop_on_signal(loop, SIGHUP, reload, agent);
 	loop_run(loop);
 	agent_destroy(agent);
 	loop_destroy(loop);

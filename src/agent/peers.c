@@ -95,6 +95,7 @@ void agent_ask_peers(struct agent *agent)
 	const struct cluster *cluster = dcs_view(agent->dcs);
 	if (agent->calls_open > 0)
 		return;
+	postgres_probe(agent->pg); /* our own position, to compare with */
 	forget_gone(agent, cluster);
 	for (int i = 0; i < cluster->member_count; i++) {
 		const struct member *m = &cluster->members[i];

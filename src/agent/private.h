@@ -9,7 +9,7 @@
 #include "postgres/postgres.h"
 #include "rest/rest.h"
 
-enum { AGAIN_MS = 1000, STATUS_SIZE = 4096, SLOTS_TEXT_SIZE = 2304 };
+enum { AGAIN_MS = 1000, WAITING_MAX = 64, STATUS_SIZE = 4096, SLOTS_TEXT_SIZE = 2304 };
 
 struct peer_call { /* one question to one member */
 	struct agent *agent;
@@ -24,6 +24,19 @@ struct seen_instance { /* what of an instance's change does not wait */
 	int answers, in_recovery, crashed;
 	struct instant deadline;
 };
+
+/* What our pod should say, beside what the configuration says. */
+struct status_source {
+	uint64_t lsn, replay_lsn, receive_lsn; /* the last two: 0: not said */
+	enum member_state state;
+	enum member_role role;
+	int label;
+	uint32_t timeline;          /* 0: not said */
+	char replication_state[24]; /* "": not said */
+	bool has_lsn, checkpoint_is_pending, pending_restart, paused;
+	char none[4];
+};
+static_assert(sizeof(struct status_source) == 3 * 8 + 4 * 4 + 24 + 4 + 4, "no padding: it is compared bytewise");
 
 struct agent {
 	struct seen_instance seen;
@@ -42,18 +55,33 @@ struct agent {
 	struct instant turned;        /* the last turn */
 	struct lease_token refreshed; /* the token for which a consistent read is on its way */
 
+	bool object_seen; /* there was a leader object at the last turn */
 	struct wall dcs_seen;
 	struct peer_call calls[MEMBERS_MAX];
 	int calls_open;
+	char *beginnings; /* that self.beginning was read from, for this timeline; NULL: not yet */
+	uint32_t beginnings_timeline;
+	struct status_source said;   /* what status and essential were made of */
+	bool said_is_old;            /* ... under another configuration */
 	char status[STATUS_SIZE];    /* what our pod should say */
 	char essential[STATUS_SIZE]; /* the same without positions: a change is written at once */
 	char essential_written[STATUS_SIZE];
 	struct instant published, publish_failed, store_failed, labels_failed;
-	bool store_open;             /* a write of the cluster's state is on its way */
-	int labels_open;             /* writes of other pods' labels that are on their way */
-	char slots[SLOTS_TEXT_SIZE]; /* member slots that the server was told to have */
-	bool slots_of_primary;       /* ... as a primary */
-	struct recorder *recorder;   /* NULL: none */
+	bool store_open;                         /* a write of the cluster's state is on its way */
+	int labels_open;                         /* writes of other pods' labels that are on their way */
+	char slots[SLOTS_TEXT_SIZE];             /* member slots that the server was told to have */
+	bool slots_of_primary;                   /* ... as a primary */
+	struct http_reply *waiting[WAITING_MAX]; /* who asked for the status and waits for the server's answer */
+	int waiting_count;
+	struct instant waiting_since; /* when the last of them asked */
+	struct loop_timer *waiting_timer;
+	struct orders *orders;
+	bool clone_from_leader; /* the next clone, by a person's word */
+	const char *const *environment;
+	bool watches_files, was_paused;
+	uint64_t config_stamp, tls_stamp;
+	struct loop_timer *reload_timer, *look_timer;
+	struct recorder *recorder; /* NULL: none */
 	struct rest_counters counters;
 };
 
@@ -95,8 +123,24 @@ void agent_sync_slots(struct agent *agent);
 void agent_member_slots(const struct agent *agent, char *text,
 			size_t size); /* slot names of the other members, one a line */
 
+/* orders.c: what people asked for */
+struct orders *orders_create(void);
+void orders_destroy(struct orders *orders); /* takes NULL; every one that is open is answered */
+/* Answers now or later; `answer` is taken over. */
+void orders_take(struct agent *agent, struct http_reply *reply, struct rest_answer *answer);
+void orders_turn(struct agent *agent);
+
+/* reload.c */
+void agent_start_reload(struct agent *agent);
+void agent_stop_reload(struct agent *agent);
+void agent_reload_soon(struct agent *agent);
+void agent_apply_times(struct agent *agent); /* the settings have changed: the store and PostgreSQL take them up */
+
 /* rest.c */
+void agent_send(struct http_reply *reply, const struct rest_answer *answer);
 struct http_server *agent_start_rest(struct agent *agent, struct err *err);
+void agent_stop_rest(struct agent *agent);
+void agent_rest_probed(struct agent *agent); /* the server may have answered: so may we */
 
 /* recorder.c */
 struct recorder *recorder_open(const char *run_dir, struct err *err);

@@ -29,45 +29,35 @@ static void add_tags(struct json *status, const struct config *config)
 		json_set(status, "tags", json_copy(config->tags));
 }
 
-static void add_positions(struct json *status, const struct instance *i)
-{
-	bool up = i->tree == PG_TREE_STANDBY || i->tree == PG_TREE_PRIMARY || i->tree == PG_TREE_PROMOTING;
-	if (!up || !instant_is_set(i->probed))
-		return;
-	json_set_i64(status, "xlog_location", (int64_t)instance_lsn(i));
-	if (i->in_recovery && i->replay_lsn != 0)
-		json_set_i64(status, "replay_lsn", (int64_t)i->replay_lsn);
-	if (i->in_recovery && i->receive_lsn != 0)
-		json_set_i64(status, "receive_lsn", (int64_t)i->receive_lsn);
-}
-
 static bool checkpoint_is_pending(const struct instance *i)
 {
 	return i->tree == PG_TREE_PRIMARY && i->timeline != 0 && i->control_timeline != i->timeline;
 }
 
-static struct json *build_status(const struct agent *agent, const struct situation *s, bool positions)
+static struct json *build_status(const struct config *c, const struct status_source *from)
 {
-	const struct config *c = &agent->config;
-	const struct postgres_details *d = postgres_details(agent->pg);
 	struct json *status = json_new_object();
 	add_url(status, "conn_url", "postgres", &c->pg_connect, c->database);
 	add_url(status, "api_url", c->rest_certfile[0] != '\0' ? "https" : "http", &c->rest_connect, "patroni");
-	json_set_text(status, "state", member_state_text(state_to_publish(s)));
-	json_set_text(status, "role", member_role_text(role_to_publish(s)));
+	json_set_text(status, "state", member_state_text(from->state));
+	json_set_text(status, "role", member_role_text(from->role));
 	json_set_text(status, "version", CONTRACT_VERSION);
-	if (lock_is_mine(s) && checkpoint_is_pending(s->instance))
+	if (from->checkpoint_is_pending)
 		json_set_bool(status, "checkpoint_after_promote", false);
 	add_tags(status, c);
-	if (d->pending_restart)
+	if (from->pending_restart)
 		json_set_bool(status, "pending_restart", true);
-	if (positions)
-		add_positions(status, s->instance);
-	if (d->replication_state[0] != '\0' && s->instance->tree == PG_TREE_STANDBY)
-		json_set_text(status, "replication_state", d->replication_state);
-	if (s->instance->timeline != 0 && s->instance->tree != PG_TREE_DOWN)
-		json_set_i64(status, "timeline", s->instance->timeline);
-	if (s->settings->paused)
+	if (from->has_lsn)
+		json_set_i64(status, "xlog_location", (int64_t)from->lsn);
+	if (from->replay_lsn != 0)
+		json_set_i64(status, "replay_lsn", (int64_t)from->replay_lsn);
+	if (from->receive_lsn != 0)
+		json_set_i64(status, "receive_lsn", (int64_t)from->receive_lsn);
+	if (from->replication_state[0] != '\0')
+		json_set_text(status, "replication_state", from->replication_state);
+	if (from->timeline != 0)
+		json_set_i64(status, "timeline", from->timeline);
+	if (from->paused)
 		json_set_bool(status, "pause", true);
 	json_set_text(status, "howdah_version", HOWDAH_VERSION);
 	return status;
@@ -93,13 +83,63 @@ static int wanted_label(const struct situation *s)
 	return replica ? LABEL_REPLICA : LABEL_NONE;
 }
 
+static void take_positions(struct status_source *source, const struct instance *i)
+{
+	bool up = i->tree == PG_TREE_STANDBY || i->tree == PG_TREE_PRIMARY || i->tree == PG_TREE_PROMOTING;
+	source->has_lsn = up && instant_is_set(i->probed);
+	if (!source->has_lsn)
+		return;
+	source->lsn = instance_lsn(i);
+	source->replay_lsn = i->in_recovery ? i->replay_lsn : 0;
+	source->receive_lsn = i->in_recovery ? i->receive_lsn : 0;
+}
+
+/* Until it is known that a deadline guards us again, others must know that none does (safety.md S11). */
+static bool may_still_be_unguarded(const struct situation *s)
+{
+	const struct member *own = cluster_member(s->cluster, s->self->name);
+	if (!s->instance->attached)
+		return own != NULL && own->paused;
+	return s->instance->unguarded || (own != NULL && own->paused && s->instance->writable && !leads_now(s));
+}
+
+static void take_source(struct status_source *source, const struct situation *s, const struct postgres_details *d)
+{
+	const struct instance *i = s->instance;
+	memset(source, 0, sizeof(*source));
+	take_positions(source, i);
+	source->state = state_to_publish(s);
+	source->role = role_to_publish(s);
+	source->label = wanted_label(s);
+	source->timeline = i->tree != PG_TREE_DOWN ? i->timeline : 0;
+	if (i->tree == PG_TREE_STANDBY)
+		text_copy(source->replication_state, sizeof(source->replication_state), d->replication_state);
+	source->checkpoint_is_pending = lock_is_mine(s) && checkpoint_is_pending(i);
+	source->pending_restart = d->pending_restart;
+	source->paused = s->settings->paused || may_still_be_unguarded(s);
+}
+
+static struct json *build_essential(const struct config *config, const struct status_source *from)
+{
+	struct status_source still = *from;
+	still.has_lsn = false;
+	still.replay_lsn = still.receive_lsn = 0;
+	struct json *essential = build_status(config, &still);
+	json_set_i64(essential, "label", still.label);
+	return essential;
+}
+
 void agent_build_status(struct agent *agent)
 {
 	struct situation s = agent_situation(agent);
-	struct json *essential = build_status(agent, &s, false);
-	json_set_i64(essential, "label", wanted_label(&s));
-	print_into(agent->status, sizeof(agent->status), build_status(agent, &s, true));
-	print_into(agent->essential, sizeof(agent->essential), essential);
+	struct status_source source;
+	take_source(&source, &s, postgres_details(agent->pg));
+	if (!agent->said_is_old && memcmp(&source, &agent->said, sizeof(source)) == 0)
+		return;
+	agent->said = source;
+	agent->said_is_old = false;
+	print_into(agent->status, sizeof(agent->status), build_status(&agent->config, &source));
+	print_into(agent->essential, sizeof(agent->essential), build_essential(&agent->config, &source));
 }
 
 /* Whatever took a label off or put one on: the pod must say what it should. */

@@ -4,6 +4,7 @@
 #include "base/mutant.h"
 #include "base/strbuf.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 const struct member *agent_own_member(const struct agent *agent)
@@ -22,22 +23,30 @@ static bool other_pod_has_leader_label(const struct agent *agent, const struct c
 	return false;
 }
 
-/* With which lease the store says that the timeline began on which we were armed last. */
-static void look_up_beginning(struct agent *agent, uint32_t timeline)
+static void read_beginning(struct self *self, const char *text, uint32_t timeline)
 {
 	struct err err;
 	char key[16];
 	struct strbuf b;
-	agent->self.beginning[0] = '\0';
-	if (timeline == 0)
-		return;
-	const char *text = dcs_beginnings_text(agent->dcs);
 	AUTO(json) struct json *map = json_parse(text, strlen(text), &err);
 	strbuf_init(&b, key, sizeof(key));
 	strbuf_addf(&b, "%u", timeline);
 	const char *token = json_get_text(map, key);
-	if (token != NULL)
-		text_copy(agent->self.beginning, sizeof(agent->self.beginning), token);
+	text_copy(self->beginning, sizeof(self->beginning), token != NULL ? token : "");
+}
+
+/* With which lease the store says that the timeline began on which we were armed last. */
+static void look_up_beginning(struct agent *agent, uint32_t timeline)
+{
+	const char *text = timeline != 0 ? dcs_beginnings_text(agent->dcs) : "";
+	if (agent->beginnings != NULL && timeline == agent->beginnings_timeline && text_equal(text, agent->beginnings))
+		return;
+	free(agent->beginnings);
+	agent->beginnings = strdup(text);
+	if (agent->beginnings == NULL)
+		abort();
+	agent->beginnings_timeline = timeline;
+	read_beginning(&agent->self, text, timeline);
 }
 
 /* What was refused is not asked for again at once. */
@@ -76,6 +85,32 @@ static void sense_slots(struct agent *agent, const struct instance *instance)
 	agent->self.slots_due = agent->config.settings.use_slots && strcmp(slots, agent->slots) != 0;
 }
 
+/* Since when nothing of ours can commit any more, while the lock is still ours. */
+static void sense_end(struct self *self, const struct situation *s)
+{
+	const struct instance *i = s->instance;
+	bool ended = i->tree == PG_TREE_DOWN || (i->tree == PG_TREE_STOPPING && !i->writable);
+	if (!lock_is_mine(s) || !ended)
+		self->ended_at = (struct instant){ 0, 0 };
+	else if (!instant_is_set(self->ended_at))
+		self->ended_at = s->now;
+}
+
+/* What people asked of this member goes on until it is done or cannot be. */
+static void sense_wishes(struct agent *agent, struct instant now)
+{
+	struct self *self = &agent->self;
+	struct situation s = agent_situation(agent);
+	s.now = now;
+	sense_end(self, &s);
+	self->restart_pending = postgres_details(agent->pg)->pending_restart;
+	enum restart_step step = restart_decide(&s);
+	if (step == RESTART_DONE || step == RESTART_DROP)
+		self->restart = (struct restart_order){ .asked = false };
+	if (s.instance->data == DATA_EMPTY)
+		self->reinitialize = false;
+}
+
 void agent_sense(struct agent *agent, struct instant now)
 {
 	struct self *self = &agent->self;
@@ -85,6 +120,9 @@ void agent_sense(struct agent *agent, struct instant now)
 		/* from now, when it was received: a LIST may have begun before what it shows was written */
 		lease_look(&self->sight, &cluster->leader, lease_ttl_unknown_s(cluster, &agent->config.settings),
 			   cluster->initialize == INITIALIZE_DONE, mutant(7) ? cluster->heard : now);
+		if (!cluster->leader.present && agent->object_seen)
+			self->confirmed = false; /* it is made anew only after another look */
+		agent->object_seen = cluster->leader.present;
 		agent_credit(agent, now);
 		agent_resume_lease(agent);
 	}
@@ -99,6 +137,7 @@ void agent_sense(struct agent *agent, struct instant now)
 	self->store_writing = agent->store_open || failed_lately(agent->store_failed, now);
 	if (instance->tree == PG_TREE_PRIMARY && instance->answers && !instance->in_recovery)
 		self->last_up = now;
+	sense_wishes(agent, now);
 	look_up_beginning(agent, instance->armed_timeline);
 	sense_publication(agent, now);
 	sense_slots(agent, instance);

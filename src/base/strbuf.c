@@ -29,6 +29,19 @@ void strbuf_add(struct strbuf *b, const char *text)
 	strbuf_add_bytes(b, text, strlen(text));
 }
 
+void strbuf_add_short(struct strbuf *b, const char *text, size_t most)
+{
+	size_t len = strnlen(text, most + 1), fits = most;
+	if (len <= most) {
+		strbuf_add_bytes(b, text, len);
+		return;
+	}
+	while (fits > 0 && ((unsigned char)text[fits] & 0xc0) == 0x80)
+		fits--;
+	strbuf_add_bytes(b, text, fits);
+	strbuf_add(b, "...");
+}
+
 void strbuf_add_char(struct strbuf *b, char c)
 {
 	strbuf_add_bytes(b, &c, 1);

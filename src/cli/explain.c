@@ -20,6 +20,8 @@ static const struct {
 	{ ACT_PROMOTE, "promoted PostgreSQL" },
 	{ ACT_START_PRIMARY, "started PostgreSQL as the primary" },
 	{ ACT_MOVE_ASIDE, "moved the data directory aside" },
+	{ ACT_REWIND, "began to rewind" },
+	{ ACT_WIPE, "removed the data directory" },
 	{ ACT_CLONE, "began to clone" },
 	{ ACT_INITDB, "began a new cluster" },
 	{ ACT_STOP, "stopped PostgreSQL" },
@@ -39,6 +41,7 @@ static const struct {
 	{ ACT_ASK_PEERS, "asked the other members" },
 	{ ACT_CAP_DEADLINE, "lowered its deadline" },
 	{ ACT_WRITE_HISTORY, "wrote the timeline history" },
+	{ ACT_CLEAR_MOVE, "cleared the wish to move the leadership" },
 	{ ACT_NOTE_TTL, "noted how long a lease may be" },
 	{ ACT_TAKE_LABELS_OFF, "took the leader's label off other pods" },
 	{ ACT_CHECKPOINT, "began a checkpoint" },
@@ -49,6 +52,7 @@ static const struct {
 	{ ACT_PUBLISH, "published its status" },
 };
 static_assert(ARRAY_SIZE(headings) == ACT_COUNT - 1, "every action has a heading");
+static_assert(ACT_COUNT <= 64, "a bit for each");
 
 static bool plan_has(const struct plan *plan, enum action action)
 {
@@ -82,6 +86,7 @@ struct page {
 	struct situation s;
 	struct strbuf *to;
 	int reasons, nots;
+	uint64_t said; /* actions that were nearly done, a bit each */
 };
 
 static void begin_reason(struct page *page)
@@ -126,6 +131,8 @@ static bool has_say(const struct page *page, enum table_id id)
 	case TABLE_BOOTSTRAP:
 		return acts(rule_of(page, id)) || page->s.instance->job == PG_JOB_NONE;
 	case TABLE_DATABASE:
+		return acts(rule_of(page, id)) || (rule_of(page, TABLE_START) == NULL && !races(page));
+	case TABLE_START:
 		return acts(rule_of(page, id)) || (rule_of(page, TABLE_BOOTSTRAP) == NULL && !races(page));
 	case TABLE_COUNT:
 		break;
@@ -250,6 +257,7 @@ static void print_not(struct page *page, const struct table *table, const struct
 	strbuf_addf(page->to, "\n  not      %s: %s%s", action_name(rule->actions[0]),
 		    rule->need & obstacle ? "only when " : "", fact);
 	page->nots++;
+	page->said |= 1ull << rule->actions[0];
 }
 
 /* The nearest row above the one that matched which would have done something else. */
@@ -260,7 +268,7 @@ static void print_nearest(struct page *page, enum table_id id)
 		const struct rule *rule = &tables[id]->rules[row];
 		uint32_t obstacle = only_obstacle(rule, v->facts);
 		if (obstacle == 0 || !is_worth_a_not(page, rule->actions[0]) ||
-		    plan_has(&page->record->plan, rule->actions[0]))
+		    plan_has(&page->record->plan, rule->actions[0]) || (page->said & 1ull << rule->actions[0]) != 0)
 			continue;
 		print_not(page, tables[id], rule, obstacle);
 		return;

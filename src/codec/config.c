@@ -93,11 +93,14 @@ static const struct json *find_value(const struct setting *row, const struct con
 	}
 }
 
-/* Whether a bad value stops the start: a default in the place of an address, a path, a label would be somebody else's. */
+/* Whether a bad value stops the start: a default in the place of an address, a path, a label would be somebody else's;
+ * in the place of an allowlist or of whether members alone may, it would be everybody. */
 static bool is_fatal(const struct setting *row)
 {
 	if (row->scope != SETTING_LOCAL)
 		return false;
+	if (strncmp(row->key, "restapi.allowlist", strlen("restapi.allowlist")) == 0)
+		return true;
 	return row->size > 0 ? row->type == SETTING_TEXT || row->type == SETTING_SECRET || row->type == SETTING_ADDRESS
 			     : row->take != NULL && row->type == SETTING_MAP;
 }

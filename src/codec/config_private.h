@@ -78,6 +78,9 @@ MUST_CHECK bool address_parse(struct config_address *address, const char *text, 
 
 bool take_log_level(struct config *config, const struct json *value, struct err *err);
 bool take_verify_client(struct config *config, const struct json *value, struct err *err);
+bool take_allowlist(struct config *config, const struct json *value, struct err *err);
+bool take_http_headers(struct config *config, const struct json *value, struct err *err);
+bool take_https_headers(struct config *config, const struct json *value, struct err *err);
 bool take_labels(struct config *config, const struct json *value, struct err *err);
 bool take_bootstrap_labels(struct config *config, const struct json *value, struct err *err);
 bool take_ports(struct config *config, const struct json *value, struct err *err);

@@ -60,6 +60,86 @@ bool take_labels(struct config *config, const struct json *value, struct err *er
 	return take_label_map(value, config->kubernetes.labels, &config->kubernetes.label_count, err);
 }
 
+/* 1.2.3.4 with too large a number, or a network that is none, is no name either. */
+static bool is_host_name(const char *text)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_-";
+	size_t len = strspn(text, "0123456789.abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_-");
+	return len > 0 && text[len] == '\0' && strpbrk(text, letters) != NULL;
+}
+
+static bool take_allowed(const struct json *item, struct config_allowed *allowed)
+{
+	const char *text = json_text(item);
+	if (text == NULL)
+		return false;
+	allowed->host[0] = '\0';
+	return network_parse(text, &allowed->network) ||
+	       (is_host_name(text) && text_copy(allowed->host, sizeof(allowed->host), text));
+}
+
+bool take_allowlist(struct config *config, const struct json *value, struct err *err)
+{
+	config->rest_allowed_count = 0;
+	if (json_count(value) > CONFIG_ALLOWED_MAX)
+		return err_set(err, ERR_INPUT, "it has more than %d entries", CONFIG_ALLOWED_MAX);
+	for (const struct json *item = json_first(value); item != NULL; item = json_next(item))
+		if (!take_allowed(item, &config->rest_allowed[config->rest_allowed_count++]))
+			return err_set(err, ERR_INPUT, "entry %d is no address, network or name of a host",
+				       config->rest_allowed_count);
+	return true;
+}
+
+/* What says where an answer ends is the server's. */
+static bool may_be_header(const char *name)
+{
+	static const char *const framing[] = { "connection", "content-length", "transfer-encoding" };
+	size_t len = strspn(name, "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ");
+	for (size_t i = 0; i < ARRAY_SIZE(framing); i++)
+		if (strcasecmp(name, framing[i]) == 0)
+			return false;
+	return len > 0 && name[len] == '\0';
+}
+
+static bool is_printable(const char *text)
+{
+	for (; *text != '\0'; text++)
+		if (*text < ' ' || *text > '~')
+			return false;
+	return true;
+}
+
+static bool take_headers(const struct json *map, struct config_headers *headers, struct err *err)
+{
+	enum { TOTAL_MAX = 1024 };
+	size_t total = 0;
+	headers->count = 0;
+	if (json_count(map) > CONFIG_HEADERS_MAX)
+		return err_set(err, ERR_INPUT, "it has more than %d headers", CONFIG_HEADERS_MAX);
+	for (const struct json *item = json_first(map); item != NULL; item = json_next(item)) {
+		int at = headers->count++;
+		char *name = headers->list[at].name, *text = headers->list[at].value;
+		if (!may_be_header(json_key(item)) || !text_copy(name, sizeof(headers->list[at].name), json_key(item)))
+			return err_set(err, ERR_INPUT, "%.60s is no name of a header that may be added",
+				       json_key(item));
+		if (!label_value(item, text, sizeof(headers->list[at].value)) || !is_printable(text))
+			return err_set(err, ERR_INPUT, "the header %s is no text of at most 255 printable characters",
+				       name);
+		total += strlen(name) + strlen(text) + strlen(": ");
+	}
+	return total <= TOTAL_MAX || err_set(err, ERR_INPUT, "the headers have more than %d bytes", TOTAL_MAX);
+}
+
+bool take_http_headers(struct config *config, const struct json *value, struct err *err)
+{
+	return take_headers(value, &config->rest_headers, err);
+}
+
+bool take_https_headers(struct config *config, const struct json *value, struct err *err)
+{
+	return take_headers(value, &config->rest_tls_headers, err);
+}
+
 bool take_bootstrap_labels(struct config *config, const struct json *value, struct err *err)
 {
 	return take_label_map(value, config->kubernetes.bootstrap_labels, &config->kubernetes.bootstrap_label_count,

@@ -38,6 +38,14 @@ struct json *json_copy(const struct json *node)
 	return made(cJSON_Duplicate(raw_const(node), true));
 }
 
+struct json *json_take(struct json *container, const struct json *item)
+{
+	cJSON *taken = json_must(cJSON_DetachItemViaPointer(raw(container), raw((struct json *)item)));
+	cJSON_free(taken->string);
+	taken->string = NULL;
+	return (struct json *)taken;
+}
+
 const struct json *json_get(const struct json *object, const char *key)
 {
 	if (!json_is_object(object))

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { KEY_SHOWN = 60 };
+
 /* Walks over a text; `problem` says what is wrong at `at`. */
 struct scan {
 	const char *at, *end;
@@ -74,11 +76,20 @@ static bool scan_escape(struct scan *scan)
 	return true;
 }
 
+/* Most of a text: nothing to look at more closely. */
+static const char *skip_plain(const char *at, const char *end)
+{
+	while (at < end && *at >= ' ' && *at < 0x7f && *at != '"' && *at != '\\')
+		at++;
+	return at;
+}
+
 /* Over one string, from its opening quote to behind the closing one. */
 static bool scan_string(struct scan *scan)
 {
 	uint32_t code;
-	for (scan->at++; scan->at < scan->end;) {
+	scan->at++;
+	while ((scan->at = skip_plain(scan->at, scan->end)) < scan->end) {
 		if (*scan->at == '"') {
 			scan->at++;
 			return true;
@@ -175,8 +186,8 @@ static int compare_places(const void *a, const void *b)
 	return order != 0 ? order : (left->index > right->index) - (left->index < right->index);
 }
 
-/* The last of several equal keys counts, in the place of the first. By sorting: a text may hold a hundred thousand. */
-static void merge_duplicates(cJSON *object, int count)
+/* By key, equal ones in their order; free() it. A text may hold a hundred thousand. */
+static struct place *sorted_places(const cJSON *object, int count)
 {
 	struct place *places = calloc((size_t)count, sizeof(*places));
 	assert(places != NULL);
@@ -184,6 +195,13 @@ static void merge_duplicates(cJSON *object, int count)
 	for (cJSON *child = object->child; child != NULL; child = child->next, n++)
 		places[n] = (struct place){ child, n };
 	qsort(places, (size_t)count, sizeof(*places), compare_places);
+	return places;
+}
+
+/* The last of several equal keys counts, in the place of the first. */
+static void merge_duplicates(cJSON *object, int count)
+{
+	struct place *places = sorted_places(object, count);
 	for (int first = 0, last; first < count; first = last + 1) {
 		for (last = first; last + 1 < count; last++)
 			if (strcmp(places[last + 1].item->string, places[first].item->string) != 0)
@@ -221,7 +239,31 @@ static void unite_keys(cJSON *node)
 			unite_keys(child);
 }
 
-static struct json *fail(struct err *err, const char *text, const char *at, const char *problem)
+static const char *repeated_in(const cJSON *object)
+{
+	const char *key = NULL;
+	int count = cJSON_GetArraySize(object);
+	if (count < 2)
+		return NULL;
+	struct place *places = sorted_places(object, count);
+	for (int i = 0; i + 1 < count && key == NULL; i++)
+		if (strcmp(places[i].item->string, places[i + 1].item->string) == 0)
+			key = places[i].item->string;
+	free(places);
+	return key;
+}
+
+/* A key that stands twice in one object of the tree; NULL: none does. */
+static const char *repeated_key(const cJSON *node)
+{
+	const char *key = cJSON_IsObject(node) ? repeated_in(node) : NULL;
+	for (const cJSON *child = node->child; child != NULL && key == NULL; child = child->next)
+		if (child->child != NULL)
+			key = repeated_key(child);
+	return key;
+}
+
+static void fail(struct err *err, const char *text, const char *at, const char *problem)
 {
 	int line = 1;
 	const char *begin = text;
@@ -231,7 +273,6 @@ static struct json *fail(struct err *err, const char *text, const char *at, cons
 			begin = c + 1;
 		}
 	err_set(err, ERR_INPUT, "JSON, line %d, column %d: %s", line, (int)(at - begin) + 1, problem);
-	return NULL;
 }
 
 static bool only_space(const char *at, const char *end)
@@ -241,26 +282,51 @@ static bool only_space(const char *at, const char *end)
 	return at == end;
 }
 
-struct json *json_parse(const char *text, size_t len, struct err *err)
+/* The tree as it stands, repeated keys included. */
+static cJSON *parse(const char *text, size_t len, struct err *err)
 {
 	struct scan scan = { .at = text, .end = text + len };
 	if (len > JSON_TEXT_MAX) {
 		err_set(err, ERR_INPUT, "JSON of %zu bytes: at most 1 MB is read", len);
 		return NULL;
 	}
-	if (!scan_text(&scan))
-		return fail(err, text, scan.at, scan.problem);
+	if (!scan_text(&scan)) {
+		fail(err, text, scan.at, scan.problem);
+		return NULL;
+	}
 	const char *stopped = text;
 	cJSON *root = len > 0 ? cJSON_ParseWithLengthOpts(text, len, &stopped, 0) : NULL;
 	if (root == NULL || !only_space(stopped, scan.end)) {
 		cJSON_Delete(root);
-		return fail(err, text, stopped,
-			    stopped == text + len ? "the text ends too early" : "not valid JSON here");
+		fail(err, text, stopped, stopped == text + len ? "the text ends too early" : "not valid JSON here");
+		return NULL;
 	}
 	if (scan.has_long_numbers) {
 		scan.at = text;
 		restore_numbers(root, &scan);
 	}
-	unite_keys(root);
+	return root;
+}
+
+struct json *json_parse(const char *text, size_t len, struct err *err)
+{
+	cJSON *root = parse(text, len, err);
+	if (root != NULL)
+		unite_keys(root);
 	return (struct json *)root;
+}
+
+struct json *json_parse_strict(const char *text, size_t len, struct err *err)
+{
+	cJSON *root = parse(text, len, err);
+	const char *key = root == NULL ? NULL : repeated_key(root);
+	if (key == NULL)
+		return (struct json *)root;
+	char shown[KEY_SHOWN + 4];
+	struct strbuf b;
+	strbuf_init(&b, shown, sizeof(shown));
+	strbuf_add_short(&b, key, KEY_SHOWN);
+	err_set(err, ERR_INPUT, "JSON: the key \"%s\" stands twice", shown);
+	cJSON_Delete(root);
+	return NULL;
 }

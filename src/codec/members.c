@@ -110,6 +110,17 @@ static struct json *member_json(const struct members_params *params, const struc
 	return item;
 }
 
+static struct json *scheduled_switchover(const struct move *move)
+{
+	struct json *item = json_new_object();
+	json_set_text(item, "at", move->scheduled_at);
+	if (move->leader[0] != '\0')
+		json_set_text(item, "from", move->leader);
+	if (move->candidate[0] != '\0')
+		json_set_text(item, "to", move->candidate);
+	return item;
+}
+
 struct json *members_document(const struct members_params *params)
 {
 	struct json *root = json_new_object(), *list = json_new_array();
@@ -118,6 +129,8 @@ struct json *members_document(const struct members_params *params)
 	json_set(root, "members", list);
 	if (params->paused)
 		json_set_bool(root, "pause", true);
+	if (params->move != NULL && params->move->asked && params->move->scheduled_at[0] != '\0')
+		json_set(root, "scheduled_switchover", scheduled_switchover(params->move));
 	json_set_text(root, "scope", params->scope);
 	return root;
 }

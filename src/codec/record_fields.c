@@ -134,12 +134,19 @@ static const struct field lease_object_fields[] = {
 static const struct shape lease_object_shape = SHAPE(lease_object, lease_object_fields);
 
 static const struct field lease_sight_fields[] = {
-	F(lease_sight, held),         F(lease_sight, missing),
-	F(lease_sight, missed_held),  F(lease_sight, missed),
-	F(lease_sight, missed_ttl_s), F(lease_sight, renewals),
-	F(lease_sight, restored),     ONE(lease_sight, record, lease_record_shape),
-	F(lease_sight, since),        F(lease_sight, uid),
-	F(lease_sight, version),      F(lease_sight, version_seen_max),
+	F(lease_sight, held),
+	F(lease_sight, missing),
+	F(lease_sight, missed_held),
+	F(lease_sight, missed),
+	F(lease_sight, missed_ttl_s),
+	F(lease_sight, renewals),
+	F(lease_sight, restored),
+	ONE(lease_sight, record, lease_record_shape),
+	F(lease_sight, freed),
+	F(lease_sight, since),
+	F(lease_sight, uid),
+	F(lease_sight, version),
+	F(lease_sight, version_seen_max),
 };
 static const struct shape lease_sight_shape = SHAPE(lease_sight, lease_sight_fields);
 
@@ -224,6 +231,13 @@ static const struct field move_fields[] = {
 };
 static const struct shape move_shape = SHAPE(move, move_fields);
 
+static const struct field restart_fields[] = {
+	F(restart_order, asked),        F(restart_order, began),      F(restart_order, schedule),
+	F(restart_order, at_us),        F(restart_order, role),       F(restart_order, below_version),
+	F(restart_order, only_pending), F(restart_order, timeout_ms), F(restart_order, postmaster_start_us),
+};
+static const struct shape restart_shape = SHAPE(restart_order, restart_fields);
+
 static const struct field cluster_fields[] = {
 	F(cluster, loaded),
 	F(cluster, heard),
@@ -260,6 +274,7 @@ static const struct field self_fields[] = {
 	F(self, won_at),
 	F(self, settled),
 	F(self, released),
+	F(self, ended_at),
 	F(self, last_up),
 	F(self, created),
 	F(self, confirmed),
@@ -274,6 +289,9 @@ static const struct field self_fields[] = {
 	F(self, initialize_is_ours),
 	F(self, initializer_gone),
 	F(self, followed),
+	ONE(self, restart, restart_shape),
+	F(self, restart_pending),
+	F(self, reinitialize),
 	F(self, aside_until),
 	F(self, ask_not_before),
 	F(self, asking),
@@ -287,6 +305,7 @@ static const struct field instance_fields[] = {
 	F(instance, heard),
 	WORD(instance, tree, tree_words),
 	F(instance, writable),
+	F(instance, unguarded),
 	F(instance, nothing_left),
 	F(instance, volume_locked),
 	F(instance, term_pending),
@@ -308,6 +327,9 @@ static const struct field instance_fields[] = {
 	F(instance, armed_timeline),
 	ONE(instance, armed_token, lease_token_shape),
 	F(instance, server_version),
+	F(instance, rewind_marked),
+	F(instance, rewind_timeline),
+	F(instance, rewind_source),
 	F(instance, can_rewind),
 	F(instance, probed),
 	F(instance, answers),

@@ -208,5 +208,5 @@ bool record_parse(const char *text, size_t len, struct record *record, struct er
 
 struct situation record_situation(const struct record *r)
 {
-	return (struct situation){ &r->cluster, &r->self, &r->instance, &r->settings, r->now };
+	return (struct situation){ &r->cluster, &r->self, &r->instance, &r->settings, r->now, r->stamp.at };
 }

@@ -1,4 +1,4 @@
-/* What PostgreSQL should be doing, given who leads. */
+/* What a running PostgreSQL should be doing, given who leads. How one that is down comes up: start.c. */
 #include "core/gates.h"
 #include "facts.h"
 #include "tables.h"
@@ -12,19 +12,18 @@ enum database_fact {
 	FACT_D_STANDBY,
 	FACT_D_PRIMARY,
 	FACT_D_LEAVING,   /* the container is asked to end */
+	FACT_D_END,       /* there is a reason to stop it */
+	FACT_D_PAUSED,    /* paused, and nobody named this member */
 	FACT_D_FOREIGN,   /* the data is another cluster's */
 	FACT_D_ROLES,     /* the new cluster's roles are made */
-	FACT_D_MARKED,    /* a change of the directory, or a bootstrap that is not ours any more, was left half done */
-	FACT_D_WHOLE,     /* a data directory with a system identifier */
 	FACT_D_BOOTSTRAP, /* our own bootstrap is not finished */
 	FACT_D_LEASE,     /* the lock is ours */
 	FACT_D_GATE,      /* it may become writable */
-	FACT_D_RESTART,   /* it was a primary and may be again, as it is */
 	FACT_D_LEADER,    /* somebody else leads and is known */
 	FACT_D_FOLLOWING, /* it is set to stream from that one, was told so just now, or nobody leads */
 	FACT_D_DIVERGED,  /* it has what the cluster's history does not */
 	FACT_D_UNSURE,    /* whether it has cannot be told yet */
-	FACT_D_CLONE,     /* the settings allow to clone it anew */
+	FACT_D_REMAKE,    /* it can be rewound, or the settings allow to clone it anew, and the leader is alive */
 	FACT_D_NOT_NOW,   /* the last attempt failed a moment ago, or the lock is about to be given up */
 	FACT_D_COUNT
 };
@@ -37,19 +36,18 @@ static const char *const names[] = {
 	[FACT_D_STANDBY] = "PostgreSQL runs as a standby",
 	[FACT_D_PRIMARY] = "PostgreSQL runs as a primary",
 	[FACT_D_LEAVING] = "the container is asked to end",
+	[FACT_D_END] = "there is a reason to stop PostgreSQL",
+	[FACT_D_PAUSED] = "the cluster is paused",
 	[FACT_D_FOREIGN] = "the data belongs to another cluster",
 	[FACT_D_ROLES] = "the new cluster's roles are made",
-	[FACT_D_MARKED] = "a change of the data directory was left half done",
-	[FACT_D_WHOLE] = "there is a data directory",
 	[FACT_D_BOOTSTRAP] = "our bootstrap is not finished",
 	[FACT_D_LEASE] = "the lock is ours",
 	[FACT_D_GATE] = "PostgreSQL may become writable",
-	[FACT_D_RESTART] = "it was the primary and may start as it is",
 	[FACT_D_LEADER] = "another member leads",
 	[FACT_D_FOLLOWING] = "it follows whom it should",
 	[FACT_D_DIVERGED] = "it has diverged from the leader's history",
 	[FACT_D_UNSURE] = "the leader has not said yet where its timeline began",
-	[FACT_D_CLONE] = "the settings allow a new clone, and the leader is alive",
+	[FACT_D_REMAKE] = "it can be rewound or cloned anew, and the leader is alive",
 	[FACT_D_NOT_NOW] = "it is too early: the cluster is unknown, an attempt just failed, or the lock goes",
 };
 static_assert(ARRAY_SIZE(names) == FACT_D_COUNT, "every fact has a name");
@@ -64,17 +62,15 @@ static const struct rule rules[] = {
 	  "something is being done to PostgreSQL" },
 	{ "no-supervisor", 0, D(READY), { ACT_NONE },
 	  "the supervisor does not answer, or another one has the volume" },
-	{ "leaving-stop", D(LEAVING) | D(STANDBY), 0, { ACT_STOP },
-	  "the container is asked to end: PostgreSQL is stopped" },
-	{ "leaving-stop-primary", D(LEAVING) | D(PRIMARY), 0, { ACT_STOP },
-	  "the container is asked to end: PostgreSQL is stopped" },
-	{ "leaving-lock", D(LEAVING) | D(DOWN) | D(LEASE), 0, { ACT_NONE },
-	  "the container is asked to end: the lock goes first" },
-	{ "leaving", D(LEAVING) | D(DOWN), 0, { ACT_TERM_GO },
-	  "the container may end" },
-	{ "foreign-standby", D(FOREIGN) | D(STANDBY), 0, { ACT_STOP },
+	{ "down", D(DOWN), 0, { ACT_NONE },
+	  "PostgreSQL is down" },
+	{ "end-standby", D(END) | D(STANDBY), 0, { ACT_STOP },
+	  "there is a reason to stop PostgreSQL" },
+	{ "end-primary", D(END) | D(PRIMARY), 0, { ACT_STOP },
+	  "there is a reason to stop PostgreSQL" },
+	{ "foreign-standby", D(FOREIGN) | D(STANDBY), D(PAUSED), { ACT_STOP },
 	  "the data belongs to another cluster: PostgreSQL is stopped" },
-	{ "foreign-primary", D(FOREIGN) | D(PRIMARY), 0, { ACT_STOP },
+	{ "foreign-primary", D(FOREIGN) | D(PRIMARY), D(PAUSED), { ACT_STOP },
 	  "the data belongs to another cluster: PostgreSQL is stopped" },
 	{ "foreign", D(FOREIGN), 0, { ACT_NONE },
 	  "the data belongs to another cluster: nothing is changed" },
@@ -82,46 +78,22 @@ static const struct rule rules[] = {
 	  "the new cluster's roles are made" },
 	{ "primary", D(PRIMARY), 0, { ACT_NONE },
 	  "PostgreSQL runs as a primary" },
-	{ "promote", D(STANDBY) | D(LEASE) | D(GATE), D(NOT_NOW), { ACT_PROMOTE },
+	{ "promote", D(STANDBY) | D(LEASE) | D(GATE), D(NOT_NOW) | D(PAUSED), { ACT_PROMOTE },
 	  "the lock is ours: the standby becomes the primary" },
 	{ "promote-soon", D(STANDBY) | D(LEASE), 0, { ACT_NONE },
 	  "the lock is ours, and not everything that promotion needs is there yet" },
-	{ "diverged-stop", D(STANDBY) | D(DIVERGED) | D(LEADER) | D(CLONE), 0, { ACT_STOP },
-	  "it has diverged: it is stopped to be cloned anew" },
+	{ "diverged-stop", D(STANDBY) | D(DIVERGED) | D(LEADER) | D(REMAKE), D(PAUSED), { ACT_STOP },
+	  "it has diverged: it is stopped to be rewound or cloned anew" },
 	{ "diverged-stays", D(STANDBY) | D(DIVERGED), 0, { ACT_NONE },
 	  "it has diverged and may not be cloned anew by itself" },
 	{ "unsure-standby", D(STANDBY) | D(UNSURE), 0, { ACT_NONE },
 	  "it does not stream before the leader has said where its timeline began" },
-	{ "follow", D(STANDBY) | D(LEADER) | D(WHOLE), D(FOLLOWING) | D(NOT_NOW), { ACT_FOLLOW },
+	{ "follow", D(STANDBY) | D(LEADER), D(FOLLOWING) | D(NOT_NOW), { ACT_FOLLOW },
 	  "another member leads" },
 	{ "standby", D(STANDBY), 0, { ACT_NONE },
 	  "it follows the leader, or waits for one" },
-	{ "moving", 0, D(DOWN), { ACT_NONE },
+	{ "moving", 0, 0, { ACT_NONE },
 	  "PostgreSQL is on its way up or down" },
-	{ "not-now", D(NOT_NOW), 0, { ACT_NONE },
-	  "the cluster is not known yet, the last attempt failed a moment ago, or the lock is about to be given up" },
-	{ "half-done", D(MARKED), 0, { ACT_MOVE_ASIDE },
-	  "a change of the data directory was left half done: it is moved out of the way" },
-	{ "no-database", 0, D(WHOLE), { ACT_NONE },
-	  "there is no database in the data directory" },
-	{ "begin", D(BOOTSTRAP) | D(LEASE) | D(GATE), 0, { ACT_START_PRIMARY },
-	  "the new cluster's first primary is started" },
-	{ "begin-soon", D(BOOTSTRAP), 0, { ACT_NONE },
-	  "the new cluster waits for its lock" },
-	{ "restart", D(LEASE) | D(GATE) | D(RESTART), 0, { ACT_START_PRIMARY },
-	  "the primary is started again in place" },
-	{ "restart-soon", D(LEASE) | D(RESTART), 0, { ACT_NONE },
-	  "the primary will be started again in place" },
-	{ "diverged-aside", D(DIVERGED) | D(LEADER) | D(CLONE), 0, { ACT_MOVE_ASIDE },
-	  "it has diverged: it is moved aside and cloned anew" },
-	{ "diverged", D(DIVERGED) | D(LEADER), 0, { ACT_NONE },
-	  "it has diverged and may not be cloned anew by itself" },
-	{ "diverged-alone", D(DIVERGED), 0, { ACT_START_STANDBY },
-	  "it has diverged and nobody leads: it is started as a standby of nobody, to answer how far it is" },
-	{ "unsure", D(UNSURE), 0, { ACT_NONE },
-	  "it is not started before the leader has said where its timeline began" },
-	{ "start", 0, 0, { ACT_START_STANDBY },
-	  "PostgreSQL is started as a standby" },
 };
 /* clang-format on */
 
@@ -132,13 +104,14 @@ static bool at_most_one(uint32_t facts, uint32_t of)
 
 static bool possible(uint32_t f)
 {
-	if (!at_most_one(f, D(DOWN) | D(STANDBY) | D(PRIMARY)) || !at_most_one(f, D(MARKED) | D(WHOLE)))
+	if (!at_most_one(f, D(DOWN) | D(STANDBY) | D(PRIMARY)) || !at_most_one(f, D(DIVERGED) | D(UNSURE)) ||
+	    !at_most_one(f, D(LEASE) | D(LEADER)))
 		return false;
-	if (!at_most_one(f, D(DIVERGED) | D(UNSURE)) || !at_most_one(f, D(LEASE) | D(LEADER)))
+	if ((f & D(LEAVING)) && !(f & D(END)))
 		return false;
-	if ((f & D(GATE)) && (!(f & D(LEASE)) || !(f & D(READY)) || !(f & D(WHOLE)) || (f & (D(FOREIGN) | D(LEAVING)))))
+	if ((f & D(REMAKE)) && !(f & D(LEADER)))
 		return false;
-	return !((f & (D(BOOTSTRAP) | D(FOREIGN))) && !(f & D(WHOLE)));
+	return !((f & D(GATE)) && (!(f & D(LEASE)) || !(f & D(READY)) || (f & (D(FOREIGN) | D(LEAVING)))));
 }
 
 const struct table database_table = { "database", names, FACT_D_COUNT, rules, ARRAY_SIZE(rules), possible };
@@ -163,26 +136,22 @@ static bool is_giving_up(const struct situation *s)
 	return asks || give_up_decide(s) != GIVE_UP_NO;
 }
 
-/* A standby is promoted when it answers and a timeline number is its own. */
-static bool may_promote_or_start(const struct situation *s)
+bool start_is_too_early(const struct situation *s)
 {
-	return may_become_writable(s) &&
-	       (s->instance->tree == PG_TREE_DOWN || (serves_as_standby(s) && timeline_is_claimed(s)));
+	return is_patient(s) || is_giving_up(s) || !s->cluster->loaded;
+}
+
+/* A standby is promoted when it answers and a timeline number is its own. */
+static bool may_promote(const struct situation *s)
+{
+	return may_become_writable(s) && serves_as_standby(s) && timeline_is_claimed(s);
 }
 
 /* Nobody's any more: the store knows another initializer, or a finished cluster with other data. */
-static bool bootstrap_is_stale(const struct situation *s)
+bool bootstrap_is_stale(const struct situation *s)
 {
 	return s->instance->bootstrap_attempt && s->cluster->loaded && !s->self->initialize_is_ours &&
 	       (s->cluster->initialize != INITIALIZE_DONE || is_foreign(s));
-}
-
-/* Contract 5.7 row 2: a primary that crashed under our lock goes on where it was, on its timeline. */
-static bool may_restart_in_place(const struct situation *s)
-{
-	const struct instance *i = s->instance;
-	return i->was_primary && !i->has_standby_signal && i->armed_timeline != 0 &&
-	       s->settings->primary_start_timeout_ms > 0;
 }
 
 static bool follows_rightly(const struct situation *s)
@@ -195,7 +164,7 @@ static bool follows_rightly(const struct situation *s)
 }
 
 /* Our copy is given up only for that of a leader who answers: it may be the last one. */
-static bool may_clone_anew(const struct situation *s)
+bool may_clone_anew(const struct situation *s)
 {
 	return s->settings->clone_when_diverged && leader_answers(s);
 }
@@ -203,20 +172,18 @@ static bool may_clone_anew(const struct situation *s)
 uint32_t database_facts(const struct situation *s)
 {
 	const struct instance *i = s->instance;
-	bool stale = bootstrap_is_stale(s);
 	bool leader = leader_to_follow(s) != NULL && !lock_is_mine(s);
 	enum rejoin rejoin = rejoin_decide(s);
-	bool whole = i->data == DATA_OK && !stale;
+	bool rewinds = rejoin == REJOIN_REWIND && i->can_rewind && leader_answers(s);
+	bool bootstraps = i->bootstrap_attempt && s->cluster->initialize != INITIALIZE_DONE && !bootstrap_is_stale(s);
 	return when(i->attached && i->volume_locked, D(READY)) | when(i->job != PG_JOB_NONE, D(JOB)) |
 	       when(i->tree == PG_TREE_DOWN, D(DOWN)) | when(i->tree == PG_TREE_STANDBY, D(STANDBY)) |
 	       when(i->tree == PG_TREE_PRIMARY, D(PRIMARY)) | when(i->term_pending, D(LEAVING)) |
-	       when(whole && is_foreign(s), D(FOREIGN)) | when(i->roles_made, D(ROLES)) |
-	       when(i->data == DATA_MARKED || stale, D(MARKED)) | when(whole, D(WHOLE)) |
-	       when(whole && i->bootstrap_attempt && s->cluster->initialize != INITIALIZE_DONE, D(BOOTSTRAP)) |
-	       when(lock_is_mine(s), D(LEASE)) | when(may_promote_or_start(s), D(GATE)) |
-	       when(may_restart_in_place(s), D(RESTART)) | when(leader, D(LEADER)) |
+	       when(end_decide(s) != END_NO, D(END)) | when(s->settings->paused && !is_named(s), D(PAUSED)) |
+	       when(is_foreign(s), D(FOREIGN)) | when(i->roles_made, D(ROLES)) | when(bootstraps, D(BOOTSTRAP)) |
+	       when(lock_is_mine(s), D(LEASE)) | when(may_promote(s), D(GATE)) | when(leader, D(LEADER)) |
 	       when(follows_rightly(s), D(FOLLOWING)) |
-	       when(rejoin == REJOIN_DIVERGED && !i->bootstrap_attempt, D(DIVERGED)) |
-	       when(rejoin == REJOIN_WAIT, D(UNSURE)) | when(may_clone_anew(s), D(CLONE)) |
-	       when(is_patient(s) || is_giving_up(s) || !s->cluster->loaded, D(NOT_NOW));
+	       when(is_diverged(rejoin) && !i->bootstrap_attempt, D(DIVERGED)) |
+	       when(rejoin == REJOIN_WAIT, D(UNSURE)) | when(leader && (rewinds || may_clone_anew(s)), D(REMAKE)) |
+	       when(start_is_too_early(s), D(NOT_NOW));
 }

@@ -4,8 +4,8 @@
 #include "tables.h"
 
 const struct table *const tables[] = {
-	[TABLE_GUARD] = &guard_table,       [TABLE_LOCK] = &lock_table,           [TABLE_RACE] = &race_table,
-	[TABLE_DATABASE] = &database_table, [TABLE_BOOTSTRAP] = &bootstrap_table,
+	[TABLE_GUARD] = &guard_table,       [TABLE_LOCK] = &lock_table,   [TABLE_RACE] = &race_table,
+	[TABLE_DATABASE] = &database_table, [TABLE_START] = &start_table, [TABLE_BOOTSTRAP] = &bootstrap_table,
 };
 static_assert(ARRAY_SIZE(tables) == TABLE_COUNT, "every table is listed");
 
@@ -80,7 +80,15 @@ static int64_t wake_ms(const struct situation *s, const struct plan *plan)
 		sooner(&wake, left_least_ms(self->ask_not_before, s->now) + 1);
 	if (s->instance->failures > 0)
 		sooner(&wake, 1000);
+	sooner(&wake, move_wait_ms(s));
+	sooner(&wake, restart_wait_ms(s));
 	return wake < WAKE_MIN_MS ? WAKE_MIN_MS : wake;
+}
+
+static bool is_ready_to_start(const struct situation *s)
+{
+	const struct instance *i = s->instance;
+	return i->attached && i->volume_locked && i->tree == PG_TREE_DOWN && i->job == PG_JOB_NONE;
 }
 
 struct plan decide(const struct situation *s)
@@ -95,6 +103,8 @@ struct plan decide(const struct situation *s)
 	follow_rule(&plan, TABLE_LOCK, lock_facts(s));
 	if (guarded) {
 		follow_rule(&plan, TABLE_DATABASE, database_facts(s));
+		if (is_ready_to_start(s))
+			follow_rule(&plan, TABLE_START, start_facts(s));
 		if (s->instance->data == DATA_EMPTY)
 			follow_rule(&plan, TABLE_BOOTSTRAP, bootstrap_facts(s));
 	}

@@ -13,6 +13,8 @@ static bool deadline_differs(const struct situation *s)
 	struct instant t = lease_deadline(&s->self->hold);
 	if (!i->attached)
 		return false;
+	if (i->unguarded != unguarded_is_wanted(s))
+		return true;
 	if (!has_lease(s))
 		return (instant_is_set(i->deadline) || i->token[0] != '\0') && !i->writable && s->self->settled;
 	if (!instant_is_set(t) || !lock_is_mine(s))
@@ -51,10 +53,20 @@ static bool must_note_ttl(const struct situation *s)
 	return noted < ttl || (instant_is_set(s->self->hold.start) && s->self->hold.ttl_ms <= ttl);
 }
 
+/* Done, or it cannot be. */
+static bool must_clear_move(const struct situation *s)
+{
+	return !s->self->store_writing && (move_decide(s) == MOVE_DROP || move_has_failed(s));
+}
+
 static void leader_duties(const struct situation *s, struct plan *plan)
 {
 	if (s->self->foreign_label)
 		plan_add(plan, ACT_TAKE_LABELS_OFF);
+	if (must_clear_move(s)) {
+		plan_add(plan, ACT_CLEAR_MOVE);
+		return;
+	}
 	if (must_note_ttl(s)) {
 		plan_add(plan, ACT_NOTE_TTL);
 		return;

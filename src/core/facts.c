@@ -1,5 +1,6 @@
 #include "facts.h"
 
+#include "base/mutant.h"
 #include "core/gates.h"
 
 #include <string.h>
@@ -14,9 +15,28 @@ bool has_lease(const struct situation *s)
 	return s->self->hold.token.leader[0] != '\0';
 }
 
+/* Every promotion takes a number above all that were seen: somebody on a later timeline has led after us. */
+static bool is_superseded(const struct situation *s)
+{
+	const struct instance *i = s->instance;
+	uint32_t mine = i->tree == PG_TREE_DOWN ? i->control_timeline : i->timeline;
+	for (int k = 0; mine != 0 && k < s->cluster->member_count; k++) {
+		const struct member *m = &s->cluster->members[k];
+		if (m->is_howdah && strcmp(m->name, s->self->name) != 0 && m->timeline > mine)
+			return true;
+	}
+	return false;
+}
+
+static bool record_is_lost(const struct situation *s)
+{
+	return s->cluster->loaded && !s->cluster->leader.present && !mutant(37) && is_superseded(s);
+}
+
 bool lock_is_mine(const struct situation *s)
 {
-	return s->self->sight.held && lease_token_matches(&s->self->hold.token, &s->self->sight.record);
+	return s->self->sight.held && !record_is_lost(s) &&
+	       lease_token_matches(&s->self->hold.token, &s->self->sight.record);
 }
 
 bool view_is_fresh(const struct situation *s)
@@ -37,10 +57,14 @@ bool deadline_is_ahead(const struct situation *s, int64_t ms)
 bool record_is_strangers(const struct situation *s)
 {
 	const struct lease_object *o = &s->cluster->leader;
+	if (record_is_lost(s))
+		return true; /* the record of whoever led since is gone, its timeline is not */
 	if (!s->cluster->loaded || !o->present || !o->readable)
 		return false;
 	if (!s->self->settled && strcmp(o->record.leader, s->self->name) == 0)
 		return false; /* it may be our own: the deadman guards until that is known */
+	if (is_guarded_by_people(s) && o->record.leader[0] == '\0')
+		return false; /* paused: a primary without the lock goes on, unless somebody else has it */
 	return !has_lease(s) || !lease_token_matches(&s->self->hold.token, &o->record);
 }
 
@@ -69,15 +93,6 @@ int64_t stop_time_ms(const struct situation *s)
 {
 	int64_t quarter = (s->settings->ttl_ms - lease_margin_ms(s->settings->ttl_ms)) / 4;
 	return quarter < 2000 ? quarter : 2000;
-}
-
-uint64_t instance_lsn(const struct instance *instance)
-{
-	if (instance->tree == PG_TREE_DOWN || !instant_is_set(instance->probed))
-		return instance->control_lsn;
-	if (!instance->in_recovery)
-		return instance->write_lsn;
-	return instance->receive_lsn > instance->replay_lsn ? instance->receive_lsn : instance->replay_lsn;
 }
 
 uint64_t my_lsn(const struct situation *s)
@@ -148,18 +163,9 @@ bool peers_need_asking(const struct situation *s)
 
 bool failover_is_possible(const struct situation *s)
 {
-	for (int i = 0; i < s->self->peer_count; i++) {
-		const struct peer_answer *peer = &s->self->peers[i];
-		const struct member *member = cluster_member(s->cluster, peer->name);
-		if (member == NULL || !peer_is_fresh(peer, s->now) || peer->nofailover || !peer->in_recovery ||
-		    peer->lsn == 0)
-			continue;
-		if (peer->state != STATE_RUNNING)
-			continue;
-		uint64_t lag = s->cluster->optime_lsn > peer->lsn ? s->cluster->optime_lsn - peer->lsn : 0;
-		if (lag <= (uint64_t)s->settings->maximum_lag_on_failover_bytes)
+	for (int i = 0; i < s->self->peer_count; i++)
+		if (peer_is_fit(s, &s->self->peers[i]))
 			return true;
-	}
 	return false;
 }
 

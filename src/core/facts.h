@@ -36,6 +36,26 @@ bool peers_are_heard(const struct situation *s); /* every other member has answe
 bool all_answered(const struct situation *s,
 		  int64_t ms); /* every other member has answered within that time; asked in vain is not enough */
 bool peers_need_asking(const struct situation *s); /* ... and will not be for long, without a new question */
+bool start_is_too_early(
+	const struct situation *s); /* patience after a failure, the cluster is unknown, or the lock goes */
+bool bootstrap_is_stale(const struct situation *s); /* a bootstrap that is not ours any more */
+bool may_clone_anew(const struct situation *s);     /* by the settings, from a leader who answers */
+bool is_diverged(enum rejoin rejoin);
+/* end.c */
+int64_t restart_wait_ms(const struct situation *s); /* until a scheduled restart is due; INT64_MAX: none is */
+/* pause.c */
+bool is_guarded_by_people(const struct situation *s);
+bool somebody_may_be_unguarded(const struct situation *s);
+/* move.c */
+bool peer_is_fit(const struct situation *s,
+		 const struct peer_answer *peer); /* it answered just now and could take over from a leader */
+bool is_handing_over(const struct situation *s);  /* the lock is ours and goes to somebody else */
+bool heir_is_waited_for(
+	const struct situation *s); /* nothing of ours can commit any more, and the heir has not everything */
+bool move_has_failed(const struct situation *s);  /* it took too long: what was asked for is dropped */
+int64_t move_wait_ms(const struct situation *s);  /* until a scheduled one is due; INT64_MAX: none is */
+bool is_named(const struct situation *s);         /* a person named us as the next leader */
+bool another_is_named(const struct situation *s); /* ... or somebody named another one, who can */
 uint64_t my_lsn(const struct situation *s);
 bool peer_is_fresh(const struct peer_answer *peer, struct instant now);
 

@@ -54,7 +54,7 @@ const struct table may_become_writable_table = { "may become writable",   write_
 
 static bool is_sound(const struct situation *s)
 {
-	if (!has_data(s) || is_foreign(s) || rejoin_decide(s) == REJOIN_DIVERGED)
+	if (!has_data(s) || is_foreign(s) || is_diverged(rejoin_decide(s)))
 		return false;
 	if (s->instance->bootstrap_attempt)
 		return s->self->initialize_is_ours || s->cluster->initialize == INITIALIZE_DONE;

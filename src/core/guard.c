@@ -15,7 +15,7 @@ enum guard_fact {
 
 static const char *const names[] = {
 	[FACT_G_WRITABLE] = "PostgreSQL may be writable",
-	[FACT_G_AHEAD] = "the deadline is ahead",
+	[FACT_G_AHEAD] = "the deadline is ahead, or the cluster is paused",
 	[FACT_G_STRANGER] = "the lock is somebody else's",
 	[FACT_G_NEAR] = "the deadline is near",
 	[FACT_G_GIVEN_UP] = "the lock is to be given back before PostgreSQL is up",
@@ -51,13 +51,20 @@ static bool possible(uint32_t facts)
 
 const struct table guard_table = { "guard", names, FACT_G_COUNT, rules, ARRAY_SIZE(rules), possible };
 
+/* A move waits until the primary is up; every other reason does not. */
+static bool gives_up_early(const struct situation *s)
+{
+	enum give_up reason = give_up_decide(s);
+	return lock_is_mine(s) && !is_primary_up(s) && reason != GIVE_UP_NO && reason != GIVE_UP_MOVED;
+}
+
 uint32_t guard_facts(const struct situation *s)
 {
-	bool ahead = deadline_is_ahead(s, 0);
+	bool ahead = deadline_is_ahead(s, 0) || is_guarded_by_people(s);
 	return when(s->instance->attached && s->instance->writable, G(WRITABLE)) | when(ahead, G(AHEAD)) |
 	       when(record_is_strangers(s), G(STRANGER)) |
-	       when(ahead && !deadline_is_ahead(s, stop_time_ms(s)), G(NEAR)) |
-	       when(lock_is_mine(s) && !is_primary_up(s) && give_up_decide(s) != GIVE_UP_NO, G(GIVEN_UP)) |
+	       when(ahead && !is_guarded_by_people(s) && !deadline_is_ahead(s, stop_time_ms(s)), G(NEAR)) |
+	       when(gives_up_early(s), G(GIVEN_UP)) |
 	       when(s->instance->tree == PG_TREE_STOPPING || s->instance->tree == PG_TREE_FENCING ||
 			    s->instance->job == PG_JOB_STOP,
 		    G(STOPPING));

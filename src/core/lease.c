@@ -77,6 +77,8 @@ void lease_look(struct lease_sight *sight, const struct lease_object *object, in
 	if (object->present)
 		remember_object(sight, object, default_ttl_s, now);
 	if (freed) {
+		if (sight->held)
+			sight->freed = now;
 		sight->held = false;
 		return;
 	}

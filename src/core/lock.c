@@ -24,6 +24,7 @@ enum lock_fact {
 	FACT_L_FRESH,     /* the API answers */
 	FACT_L_BOOTSTRAP, /* our own bootstrap needs the lock */
 	FACT_L_ASK,       /* the others' answers are wanted and too old */
+	FACT_L_HEIR,      /* whoever is to take over has not everything yet */
 	FACT_L_WINNER,    /* we may lead, and nobody is known who should rather */
 	FACT_L_COUNT
 };
@@ -47,6 +48,7 @@ static const char *const names[] = {
 	[FACT_L_FRESH] = "the API answers",
 	[FACT_L_BOOTSTRAP] = "our bootstrap needs the lock",
 	[FACT_L_ASK] = "the other members must be asked",
+	[FACT_L_HEIR] = "whoever takes over has not everything yet",
 	[FACT_L_WINNER] = "no living member should rather lead",
 };
 static_assert(ARRAY_SIZE(names) == FACT_L_COUNT, "every fact has a name");
@@ -65,8 +67,12 @@ static const struct rule rules[] = {
 	  "the lock does not look like ours, and the API does not answer" },
 		{ "nothing-to-give", L(LEASE) | L(GIVE_UP) | L(PROVEN) | L(FRESH), L(OBJECT), { ACT_FORGET_LEASE },
 	  "the lock is to be given back, and its object is gone" },
-	{ "give-back", L(LEASE) | L(GIVE_UP) | L(PROVEN), L(PACED), { ACT_RELEASE },
+	{ "give-back", L(LEASE) | L(GIVE_UP) | L(PROVEN), L(PACED) | L(HEIR), { ACT_RELEASE },
 	  "the lock is given back: nothing of ours can commit" },
+	{ "gone", L(LEASE), L(OBJECT) | L(CONFIRMED) | L(READING), { ACT_REFRESH },
+	  "the leader object is gone: the cluster is read before it is made anew" },
+	{ "gone-reading", L(LEASE), L(OBJECT) | L(CONFIRMED), { ACT_NONE },
+	  "the leader object is gone, and the cluster is being read" },
 	{ "lower", L(LEASE) | L(DUE) | L(SURE) | L(LOWER), 0, { ACT_CAP_DEADLINE },
 	  "the ttl was lowered: the deadline goes first" },
 	{ "renew", L(LEASE) | L(DUE) | L(SURE), 0, { ACT_RENEW },
@@ -174,7 +180,9 @@ static bool is_late(const struct situation *s)
 
 static bool wants_heirs(const struct situation *s)
 {
-	return (s->instance->crashed && s->instance->tree == PG_TREE_DOWN) || is_late(s);
+	enum move_step move = move_decide(s);
+	bool goes = s->instance->term_pending || move == MOVE_ASKING || move == MOVE_GO;
+	return goes || (s->instance->crashed && s->instance->tree == PG_TREE_DOWN) || is_late(s);
 }
 
 /* The lock is given up only to somebody; and peers are asked from half of the ttl without a renewal on. */
@@ -184,9 +192,11 @@ static bool wants_peers(const struct situation *s)
 	if (self->asking || (instant_is_set(self->ask_not_before) && left_least_ms(self->ask_not_before, s->now) > 0))
 		return false;
 	if (has_lease(s))
-		return wants_heirs(s) && peers_need_asking(s);
+		return wants_heirs(s) && (peers_need_asking(s) || heir_is_waited_for(s));
+	if (s->self->reinitialize)
+		return peers_need_asking(s); /* is the leader alive, whose copy is to stand in for ours? */
 	bool alone = leader_to_follow(s) == NULL;
-	if ((s->settings->clone_when_diverged || alone) && rejoin_decide(s) == REJOIN_DIVERGED)
+	if ((s->settings->clone_when_diverged || alone) && is_diverged(rejoin_decide(s)))
 		return peers_need_asking(s); /* is there a leader whose copy can stand in for ours, or nobody's left? */
 	bool soon = !self->sight.held || lease_left_ms(&self->sight, s->now) <= self->sight.record.ttl_s * 500;
 	return soon && race_is_candidate(s) && peers_need_asking(s);
@@ -209,12 +219,14 @@ uint32_t lock_facts(const struct situation *s)
 	       when(may_release(s), L(PROVEN)) | when(s->cluster->leader.present, L(OBJECT)) |
 	       when(is_paced(s), L(PACED)) | when(self->confirmed, L(CONFIRMED)) | when(is_reading(s), L(READING)) |
 	       when(view_is_fresh(s), L(FRESH)) | when(needs_lock_to_bootstrap(s), L(BOOTSTRAP)) |
-	       when(wants_peers(s), L(ASK)) | when(race_is_won(s), L(WINNER));
+	       when(wants_peers(s), L(ASK)) | when(heir_is_waited_for(s), L(HEIR)) | when(race_is_won(s), L(WINNER));
 }
 
 static const char *const give_up_texts[] = {
 	[GIVE_UP_NO] = "",
 	[GIVE_UP_LEAVING] = "the container is asked to end",
+	[GIVE_UP_MOVED] = "another member is to lead",
+	[GIVE_UP_PAUSED] = "the cluster is paused, and PostgreSQL does not run as a primary here",
 	[GIVE_UP_CRASHED] = "PostgreSQL crashed, primary_start_timeout is 0 and another member can take over",
 	[GIVE_UP_START_TIMEOUT] =
 		"PostgreSQL did not come up in primary_start_timeout and another member can take over",
@@ -273,21 +285,33 @@ static enum give_up give_up_after_crash(const struct situation *s)
 	return late ? GIVE_UP_START_TIMEOUT : GIVE_UP_NO;
 }
 
+/* Nothing is started or promoted in a pause, but what people asked for. */
+static bool is_idle_in_pause(const struct situation *s)
+{
+	const struct instance *i = s->instance;
+	bool asked = restart_decide(s) == RESTART_GO || is_named(s) || i->bootstrap_attempt;
+	return !asked && i->job == PG_JOB_NONE && (i->tree == PG_TREE_DOWN || i->tree == PG_TREE_STANDBY);
+}
+
 enum give_up give_up_decide(const struct situation *s)
 {
 	const struct instance *i = s->instance;
 	if (i->term_pending)
 		return GIVE_UP_LEAVING;
+	if (move_decide(s) == MOVE_GO && !move_has_failed(s))
+		return GIVE_UP_MOVED;
 	if (is_foreign(s))
 		return GIVE_UP_FOREIGN;
 	if (i->data == DATA_EMPTY || i->data == DATA_INVALID || i->data == DATA_MARKED)
 		return GIVE_UP_NO_DATA;
 	if (s->settings->nofailover && !i->writable && i->tree == PG_TREE_STANDBY)
 		return GIVE_UP_BARRED;
+	if (s->settings->paused && is_idle_in_pause(s))
+		return GIVE_UP_PAUSED;
 	enum give_up crash = give_up_after_crash(s);
 	if (crash != GIVE_UP_NO)
 		return crash;
-	if (has_lease(s) && i->tree == PG_TREE_STANDBY && rejoin_decide(s) == REJOIN_DIVERGED)
+	if (has_lease(s) && i->tree == PG_TREE_STANDBY && is_diverged(rejoin_decide(s)))
 		return GIVE_UP_DIVERGED;
 	return is_late(s) && failover_is_possible(s) ? GIVE_UP_NOT_WRITABLE : GIVE_UP_NO;
 }

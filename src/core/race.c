@@ -6,6 +6,9 @@
 #include <string.h>
 
 enum race_fact {
+	FACT_R_PAUSED,    /* people are in charge */
+	FACT_R_RUNNING,   /* PostgreSQL is a primary here, and nobody holds the lock */
+	FACT_R_HOLDER,    /* a primary was told of a pause, and nothing may have ended it since */
 	FACT_R_SERVING,   /* a standby that answers */
 	FACT_R_BARRED,    /* nofailover, or a failover_priority of 0 or less */
 	FACT_R_ASIDE,     /* it gave the lock up a moment ago */
@@ -15,7 +18,9 @@ enum race_fact {
 	FACT_R_LAGGING,   /* too far behind the last known position of the leader */
 	FACT_R_BEHIND,    /* check_timeline: on an older timeline than the cluster */
 	FACT_R_DISTRUST,  /* the store was restored, and not every member has been heard */
-	FACT_R_HEARD,     /* every other member answered just now, or surely does not */
+	FACT_R_NAMED,     /* a person named it as the next leader */
+	FACT_R_ANOTHER,   /* somebody named another one, who can */
+	FACT_R_HEARD,     /* every other member answered just now, or surely does not; and so did our own server */
 	FACT_R_PRIMARY,   /* somebody answers as a primary */
 	FACT_R_AHEAD,     /* somebody who may lead has more WAL */
 	FACT_R_PREFERRED, /* somebody has as much, and a higher failover_priority */
@@ -24,6 +29,9 @@ enum race_fact {
 #define R(name) (1u << FACT_R_##name)
 
 static const char *const names[] = {
+	[FACT_R_PAUSED] = "the cluster is paused",
+	[FACT_R_RUNNING] = "PostgreSQL runs as a primary here",
+	[FACT_R_HOLDER] = "a primary may not know that the pause is over",
 	[FACT_R_SERVING] = "PostgreSQL runs as a standby",
 	[FACT_R_BARRED] = "this member is not allowed to lead",
 	[FACT_R_ASIDE] = "it gave the lock up a moment ago",
@@ -33,7 +41,9 @@ static const char *const names[] = {
 	[FACT_R_LAGGING] = "it lags more than maximum_lag_on_failover",
 	[FACT_R_BEHIND] = "its timeline is behind the cluster's",
 	[FACT_R_DISTRUST] = "the store was restored and not every member was heard",
-	[FACT_R_HEARD] = "the other members were asked",
+	[FACT_R_NAMED] = "it was named as the next leader",
+	[FACT_R_ANOTHER] = "another member was named, and can lead",
+	[FACT_R_HEARD] = "the other members and our own server were asked",
 	[FACT_R_PRIMARY] = "another member says that it is primary",
 	[FACT_R_AHEAD] = "another member has more WAL",
 	[FACT_R_PREFERRED] = "another member has as much WAL and a higher priority",
@@ -43,6 +53,10 @@ static_assert(ARRAY_SIZE(names) == FACT_R_COUNT, "every fact has a name");
 /* A row: what must hold, what must not, what is done, and why. */
 /* clang-format off */
 static const struct rule rules[] = {
+	{ "running", R(PAUSED) | R(RUNNING) | R(KNOWN), 0, { ACT_ACQUIRE },
+	  "the cluster is paused, and the primary that runs here has no lock: it takes it" },
+	{ "paused", R(PAUSED), R(NAMED), { ACT_NONE },
+	  "the cluster is paused" },
 	{ "no-standby", 0, R(SERVING), { ACT_NONE },
 	  "PostgreSQL does not run as a standby here" },
 	{ "leaving", R(LEAVING), 0, { ACT_NONE },
@@ -55,6 +69,12 @@ static const struct rule rules[] = {
 	  "the data has diverged from the cluster's history" },
 	{ "aside", R(ASIDE), 0, { ACT_NONE },
 	  "it gave the lock up a moment ago" },
+	{ "named", R(NAMED) | R(HEARD), R(PRIMARY), { ACT_ACQUIRE },
+	  "it was named as the next leader" },
+	{ "holder", R(HOLDER), 0, { ACT_NONE },
+	  "a primary may not know that the pause is over, and may be writable: it, or a person, goes first" },
+	{ "another", R(ANOTHER), 0, { ACT_NONE },
+	  "another member was named, and can lead" },
 	{ "lagging", R(LAGGING), 0, { ACT_NONE },
 	  "it lags more than maximum_lag_on_failover" },
 	{ "behind", R(BEHIND), 0, { ACT_NONE },
@@ -73,8 +93,6 @@ static const struct rule rules[] = {
 	  "no living member should rather lead" },
 };
 /* clang-format on */
-enum { RULE_UNHEARD = 9, RULE_WINNER = 13 };
-static_assert(ARRAY_SIZE(rules) == RULE_WINNER + 1, "the winner's row is the last");
 
 static bool possible(uint32_t facts UNUSED)
 {
@@ -106,10 +124,20 @@ static bool is_ahead(const struct situation *s, const struct peer_answer *peer)
 	return peer->lsn > my_lsn(s);
 }
 
+/* It went beyond the point where the last leader's history left its timeline: it stands aside itself. */
+static bool has_diverged(const struct situation *s, const struct peer_answer *peer)
+{
+	const struct cluster *c = s->cluster;
+	uint32_t last = c->leader_timeline != 0 ? c->leader_timeline : cluster_timeline(c);
+	uint64_t left = peer->timeline < last ? history_left_at(&c->history, last, peer->timeline) : UINT64_MAX;
+	return left != 0 && peer->lsn > left;
+}
+
 static bool any_ahead(const struct situation *s)
 {
 	for (int i = 0; i < s->self->peer_count; i++)
-		if (counts(s, &s->self->peers[i]) && !s->self->peers[i].nofailover && is_ahead(s, &s->self->peers[i]))
+		if (counts(s, &s->self->peers[i]) && !s->self->peers[i].nofailover && is_ahead(s, &s->self->peers[i]) &&
+		    !has_diverged(s, &s->self->peers[i]))
 			return true;
 	return false;
 }
@@ -144,22 +172,27 @@ uint32_t race_facts(const struct situation *s)
 		     !s->instance->bootstrap_attempt;
 	bool aside = instant_is_set(s->self->aside_until) && left_least_ms(s->self->aside_until, s->now) > 0;
 	bool behind = set->check_timeline && s->instance->timeline < cluster_timeline(s->cluster);
-	return when(serves_as_standby(s), R(SERVING)) |
+	return when(set->paused, R(PAUSED)) | when(is_primary_up(s), R(RUNNING)) |
+	       when(somebody_may_be_unguarded(s), R(HOLDER)) | when(is_named(s), R(NAMED)) |
+	       when(another_is_named(s), R(ANOTHER)) | when(serves_as_standby(s), R(SERVING)) |
 	       when(set->nofailover || set->failover_priority <= 0, R(BARRED)) | when(aside, R(ASIDE)) |
 	       when(s->instance->term_pending, R(LEAVING)) | when(known, R(KNOWN)) |
-	       when(rejoin_decide(s) == REJOIN_DIVERGED, R(DIVERGED)) | when(is_lagging(s), R(LAGGING)) |
-	       when(behind, R(BEHIND)) | when(distrusts(s), R(DISTRUST)) | when(peers_are_heard(s), R(HEARD)) |
+	       when(is_diverged(rejoin_decide(s)), R(DIVERGED)) | when(is_lagging(s), R(LAGGING)) |
+	       when(behind, R(BEHIND)) | when(distrusts(s), R(DISTRUST)) |
+	       when(peers_are_heard(s) && within_ms(s->instance->probed, PEER_FRESH_MS, s->now), R(HEARD)) |
 	       when(any_primary(s), R(PRIMARY)) | when(any_ahead(s), R(AHEAD)) | when(any_preferred(s), R(PREFERRED));
 }
 
-/* Everything that does not depend on what the others say holds. Distrust does: it is asked away. */
+/* Everything that does not depend on what the others say holds. Distrust does, and whether another one can lead: it is asked away. */
 bool race_is_candidate(const struct situation *s)
 {
-	uint32_t facts = race_facts(s) & ~(R(HEARD) | R(DISTRUST));
-	return table_match(&race_table, facts) == RULE_UNHEARD;
+	uint32_t facts = race_facts(s) & ~(R(HEARD) | R(DISTRUST) | R(ANOTHER));
+	if (facts & R(NAMED))
+		facts &= ~(R(LAGGING) | R(BEHIND));
+	return strcmp(rules[table_match(&race_table, facts)].id, "unheard") == 0;
 }
 
 bool race_is_won(const struct situation *s)
 {
-	return table_match(&race_table, race_facts(s)) == RULE_WINNER;
+	return rules[table_match(&race_table, race_facts(s))].actions[0] == ACT_ACQUIRE;
 }

@@ -63,6 +63,13 @@ static bool switch_points_differ(const struct situation *s)
 	return false;
 }
 
+/* pg_rewind goes by numbers: one that means two timelines leads it astray. */
+static bool number_is_shared(const struct situation *s, uint32_t leader_tl)
+{
+	uint32_t mine = s->instance->armed_timeline;
+	return mine == leader_tl || history_left_at(&s->cluster->history, leader_tl, mine) != 0;
+}
+
 static enum rejoin compare(const struct situation *s, uint32_t leader_tl)
 {
 	bool history_is_current = leader_tl != 0 && cluster_timeline(s->cluster) == leader_tl;
@@ -70,12 +77,14 @@ static enum rejoin compare(const struct situation *s, uint32_t leader_tl)
 		if (!history_is_current)
 			return REJOIN_WAIT;
 		enum rejoin began = compare_beginnings(s, leader_tl);
+		if (began == REJOIN_DIVERGED)
+			return number_is_shared(s, leader_tl) ? REJOIN_DIVERGED : REJOIN_REWIND;
 		if (began != REJOIN_FOLLOW)
 			return began;
 	}
 	uint32_t mine = s->instance->tree == PG_TREE_DOWN ? s->instance->control_timeline : s->instance->timeline;
 	if (history_is_current && mine != 0 && mine <= leader_tl && is_beyond(s, leader_tl, mine))
-		return REJOIN_DIVERGED;
+		return switch_points_differ(s) ? REJOIN_DIVERGED : REJOIN_REWIND;
 	if (history_is_current && mine <= leader_tl && switch_points_differ(s))
 		return REJOIN_DIVERGED;
 	return REJOIN_FOLLOW;
@@ -107,5 +116,11 @@ enum rejoin rejoin_decide(const struct situation *s)
 	if (leader != NULL)
 		return compare(s, leader_timeline(s, leader));
 	uint32_t last = s->cluster->leader_timeline != 0 ? s->cluster->leader_timeline : cluster_timeline(s->cluster);
-	return compare(s, last) == REJOIN_DIVERGED && !nobody_has(s, last) ? REJOIN_DIVERGED : REJOIN_FOLLOW;
+	enum rejoin rejoin = compare(s, last);
+	return is_diverged(rejoin) && !nobody_has(s, last) && !is_named(s) ? rejoin : REJOIN_FOLLOW;
+}
+
+bool is_diverged(enum rejoin rejoin)
+{
+	return rejoin == REJOIN_REWIND || rejoin == REJOIN_DIVERGED;
 }

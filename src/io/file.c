@@ -67,6 +67,14 @@ static bool write_all(int fd, const char *text, size_t len)
 	return true;
 }
 
+bool file_sync_dir(const char *path, struct err *err)
+{
+	AUTO(fd) int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return fail_open(path, err);
+	return fsync(fd) == 0 || err_errno(err, "cannot sync %s", path);
+}
+
 static bool sync_dir_of(const char *path, struct err *err)
 {
 	char dir[PATH_MAX];
@@ -77,12 +85,7 @@ static bool sync_dir_of(const char *path, struct err *err)
 		text_copy(dir, sizeof(dir), ".");
 	else
 		slash[slash == dir] = '\0'; /* the root keeps its slash */
-	AUTO(fd) int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return fail_open(dir, err);
-	if (fsync(fd) != 0)
-		return err_errno(err, "cannot sync %s", dir);
-	return true;
+	return file_sync_dir(dir, err);
 }
 
 static bool write_new(const char *path, const char *text, size_t len, mode_t mode, struct err *err)
@@ -129,6 +132,16 @@ bool file_remove(const char *path, struct err *err)
 bool file_exists(const char *path)
 {
 	return access(path, F_OK) == 0;
+}
+
+uint64_t file_stamp(const char *path)
+{
+	struct stat st, link;
+	if (stat(path, &st) != 0 || lstat(path, &link) != 0)
+		return 0;
+	uint64_t time = (uint64_t)st.st_mtim.tv_sec * 1000000000u + (uint64_t)st.st_mtim.tv_nsec;
+	uint64_t link_time = (uint64_t)link.st_mtim.tv_sec * 1000000000u + (uint64_t)link.st_mtim.tv_nsec;
+	return (time * 31 + link_time) * 31 + (uint64_t)st.st_ino * 7 + (uint64_t)st.st_size + 1;
 }
 
 static bool make_one_dir(const char *path, mode_t mode, struct err *err)

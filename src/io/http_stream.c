@@ -7,6 +7,8 @@
 #include "http_chunks.h"
 
 #include <openssl/ssl.h>
+#include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -19,6 +21,7 @@ enum {
 	MUX_PIECE = 16 * 1024,        /* of a body, in one frame of HTTP/2 */
 	UNREAD_MAX = 8 * 1024 * 1024, /* read and thrown away after a refusal, so that the client reads the answer */
 	LINGER_MS = 2000,
+	LOOK_MS = 1000, /* whether the client of a body in pieces is still there: nothing is read from it meanwhile */
 };
 
 /* In the order of libwebsockets' table. */
@@ -28,10 +31,13 @@ struct texts {
 	char path[HTTP_URI_MAX + 1];
 	char query[QUERY_TEXT_MAX];
 	char authorization[AUTHORIZATION_MAX];
+	char content_type[HTTP_TYPE_MAX];
 };
 
 struct http_reply {
 	struct stream *stream; /* NULL: the client is gone */
+	loop_fn *on_gone;      /* of a body in pieces */
+	void *arg;
 };
 
 struct stream {
@@ -41,6 +47,7 @@ struct stream {
 	struct texts *texts; /* until the handler has seen them */
 	struct http_reply *reply;
 	struct loop_timer *deadline; /* for the body to arrive */
+	struct loop_timer *look;     /* of a body in pieces */
 
 	char *body;
 	size_t body_len, body_size, unread;
@@ -50,10 +57,13 @@ struct stream {
 	bool multiplexed; /* HTTP/2: many streams on a connection */
 	bool asked;       /* the handler was called, or the request was refused */
 	bool closes;      /* the connection ends with the reply */
+	bool is_1_0;      /* no chunks: the end of the connection ends a body in pieces */
+	bool in_pieces;   /* the reply is */
+	bool lost;        /* the connection is about to be cut */
 	bool body_is_due; /* there may be more of it to come */
 
 	unsigned char *out; /* LWS_PRE bytes of room, headers, body */
-	size_t head_len, out_len, out_sent;
+	size_t head_len, out_len, out_sent, out_size;
 	bool ends_with_head;
 };
 
@@ -65,13 +75,18 @@ size_t http_stream_size(void)
 /* Everything that must not outlive the stream; may be called more than once. */
 static void stream_finish(struct stream *s)
 {
-	if (s->reply != NULL)
-		s->reply->stream = NULL;
+	struct http_reply *reply = s->reply;
 	loop_timer_destroy(s->deadline);
+	loop_timer_destroy(s->look);
 	free(s->texts);
 	free(s->body);
 	free(s->out);
 	*s = (struct stream){ 0 };
+	if (reply == NULL)
+		return;
+	reply->stream = NULL;
+	if (reply->on_gone != NULL)
+		reply->on_gone(reply->arg);
 }
 
 static void *must_allocate(void *memory)
@@ -92,6 +107,12 @@ static void set_deadline(struct stream *s, int64_t delay_ms)
 	if (s->deadline == NULL)
 		s->deadline = loop_timer_create(s->connection->server->web->loop, deadline_passed, s);
 	loop_timer_set(s->deadline, delay_ms);
+}
+
+static void stream_cut(struct stream *s)
+{
+	s->lost = true;
+	set_deadline(s, 0);
 }
 
 /* --- replies --- */
@@ -162,12 +183,29 @@ static bool build_head(struct stream *s, const struct http_response *r, size_t b
 	head_add_lines(&h, r->extra_headers);
 	if (s->closes && !s->multiplexed)
 		head_add(&h, "connection:", "close", 5);
-	if (h.ok && status_has_body(r->status))
+	if (s->in_pieces && !s->is_1_0)
+		head_add(&h, "transfer-encoding:", "chunked", 7);
+	if (h.ok && !s->in_pieces && status_has_body(r->status))
 		h.ok = lws_add_http_header_content_length(s->wsi, body_len, &h.at, h.end) == 0;
 	if (!h.ok || lws_finalize_http_header(s->wsi, &h.at, h.end) != 0)
 		return false;
 	s->head_len = (size_t)(h.at - start);
 	return true;
+}
+
+/* Until there is a reply, libwebsockets would be told again and again of input that it does not want yet. */
+static void stop_reading(struct stream *s)
+{
+	if (!s->multiplexed)
+		lws_rx_flow_control(s->wsi, 0);
+}
+
+/* It does not write either while reading is stopped. */
+static void want_to_write(struct stream *s)
+{
+	if (!s->multiplexed)
+		lws_rx_flow_control(s->wsi, 1 | LWS_RXFLOW_REASON_FLAG_PROCESS_NOW);
+	lws_callback_on_writable(s->wsi);
 }
 
 static void stream_answer(struct stream *s, const struct http_response *r)
@@ -179,16 +217,15 @@ static void stream_answer(struct stream *s, const struct http_response *r)
 		log_error("http: the headers of a reply are too long");
 		free(s->out);
 		s->out = NULL;
-		set_deadline(s, 0);
+		stream_cut(s);
 		return;
 	}
 	if (sent_len > 0)
 		memcpy(s->out + LWS_PRE + s->head_len, r->body, sent_len);
 	s->out_len = s->head_len + sent_len;
+	s->out_size = REPLY_HEADERS_MAX + sent_len;
 	s->ends_with_head = sent_len == 0;
-	if (!s->multiplexed)
-		lws_rx_flow_control(s->wsi, 1 | LWS_RXFLOW_REASON_FLAG_PROCESS_NOW);
-	lws_callback_on_writable(s->wsi);
+	want_to_write(s);
 }
 
 /* The request is not read any further, so the connection cannot go on after it. */
@@ -212,6 +249,87 @@ void http_reply_send(struct http_reply *reply, const struct http_response *respo
 		return;
 	s->reply = NULL;
 	stream_answer(s, response);
+}
+
+static void look_for_client(void *arg)
+{
+	struct stream *s = arg;
+	struct pollfd fd = { .fd = lws_get_socket_fd(s->wsi), .events = POLLRDHUP };
+	if (poll(&fd, 1, 0) > 0)
+		stream_cut(s);
+	else
+		loop_timer_set(s->look, LOOK_MS);
+}
+
+void http_reply_begin(struct http_reply *reply, const struct http_response *response, loop_fn *on_gone, void *arg)
+{
+	struct stream *s = reply->stream;
+	struct http_response head = *response;
+	reply->on_gone = on_gone;
+	reply->arg = arg;
+	if (s == NULL)
+		return;
+	assert(!s->multiplexed && !s->in_pieces);
+	head.body = "";
+	head.body_len = 0;
+	s->in_pieces = true;
+	s->look = loop_timer_create(s->connection->server->web->loop, look_for_client, s);
+	loop_timer_set(s->look, LOOK_MS);
+	stream_answer(s, &head);
+}
+
+static void out_add(struct stream *s, const char *data, size_t len)
+{
+	if (s->out == NULL || s->out_len + len > s->out_size) {
+		s->out_size = 2 * (s->out_len + len);
+		s->out = must_allocate(realloc(s->out, LWS_PRE + s->out_size));
+	}
+	memcpy(s->out + LWS_PRE + s->out_len, data, len);
+	s->out_len += len;
+}
+
+void http_reply_write(struct http_reply *reply, const char *data, size_t len)
+{
+	char size[32];
+	struct stream *s = reply->stream;
+	if (s == NULL || s->lost || len == 0 || text_equal(s->method, "HEAD"))
+		return;
+	if (s->out_len - s->out_sent + len > HTTP_UNSENT_MAX) {
+		stream_cut(s);
+		return;
+	}
+	if (!s->is_1_0)
+		out_add(s, size, (size_t)snprintf(size, sizeof(size), "%zx\r\n", len));
+	out_add(s, data, len);
+	if (!s->is_1_0)
+		out_add(s, "\r\n", 2);
+	want_to_write(s);
+}
+
+void http_reply_end(struct http_reply *reply)
+{
+	struct stream *s = reply->stream;
+	free(reply);
+	if (s == NULL)
+		return;
+	s->reply = NULL;
+	if (s->lost)
+		return;
+	loop_timer_destroy(s->look);
+	s->look = NULL;
+	if (!s->is_1_0 && !text_equal(s->method, "HEAD"))
+		out_add(s, "0\r\n\r\n", 5);
+	want_to_write(s);
+}
+
+void http_reply_cut(struct http_reply *reply)
+{
+	struct stream *s = reply->stream;
+	free(reply);
+	if (s == NULL)
+		return;
+	s->reply = NULL;
+	stream_cut(s);
 }
 
 /* All at once over HTTP/1.1, frame by frame and as the peer allows over HTTP/2; 0: gone or more to do, -1: failed. */
@@ -258,15 +376,28 @@ static int reply_is_out(struct stream *s)
 	return 0;
 }
 
+static void out_clear(struct stream *s)
+{
+	free(s->out);
+	s->out = NULL;
+	s->out_len = s->out_sent = s->out_size = 0;
+}
+
 static int on_writable(struct stream *s)
 {
+	bool over = s->asked && s->reply == NULL && !s->lost;
 	if (s->out == NULL)
-		return 0;
+		return over && s->in_pieces ? reply_is_out(s) : 0;
 	if (send_some(s) != 0)
 		return -1;
-	if (s->out_sent == s->out_len)
+	if (s->out_sent == s->out_len && over)
 		return reply_is_out(s);
-	lws_callback_on_writable(s->wsi);
+	if (s->out_sent < s->out_len) {
+		lws_callback_on_writable(s->wsi);
+	} else {
+		out_clear(s);
+		stop_reading(s);
+	}
 	return 0;
 }
 
@@ -303,6 +434,7 @@ static void ask_handler(struct stream *s)
 		.body_len = s->body_len,
 		.has_body = s->has_body,
 		.authorization = texts->authorization,
+		.content_type = texts->content_type,
 		.peer = s->connection->peer,
 		.tls = server->params.cert_file != NULL,
 		.has_client_cert = server->params.cert_file != NULL && has_client_cert(wsi),
@@ -310,9 +442,8 @@ static void ask_handler(struct stream *s)
 	};
 	server->params.handler(server->params.arg, &request);
 	free(texts);
-	/* until the reply, libwebsockets would be told again and again of input that it does not want yet */
-	if (s->reply != NULL && !s->multiplexed)
-		lws_rx_flow_control(wsi, 0);
+	if (s->reply != NULL && s->out == NULL)
+		stop_reading(s);
 }
 
 /* The parser has split the query at '&' and decoded it: put it together again, so that it can be taken apart the same
@@ -360,6 +491,8 @@ static bool take_texts(struct stream *s)
 		refuse(s, 431, "The authorization is too long\n");
 		return false;
 	}
+	if (lws_hdr_copy(s->wsi, s->texts->content_type, HTTP_TYPE_MAX, WSI_TOKEN_HTTP_CONTENT_TYPE) < 0)
+		s->texts->content_type[0] = '\0';
 	return true;
 }
 
@@ -372,9 +505,10 @@ static bool header_is(struct lws *wsi, enum lws_token_indexes header, const char
 static void take_connection(struct stream *s)
 {
 	s->multiplexed = lws_get_network_wsi(s->wsi) != s->wsi;
-	if (!s->multiplexed)
-		s->closes = !header_is(s->wsi, WSI_TOKEN_HTTP, "HTTP/1.1") ||
-			    header_is(s->wsi, WSI_TOKEN_CONNECTION, "close");
+	if (s->multiplexed)
+		return;
+	s->is_1_0 = !header_is(s->wsi, WSI_TOKEN_HTTP, "HTTP/1.1");
+	s->closes = s->is_1_0 || header_is(s->wsi, WSI_TOKEN_CONNECTION, "close");
 }
 
 /* libwebsockets reads 100 MiB after the headers of these when no length is given. */

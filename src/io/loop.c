@@ -26,6 +26,9 @@ struct loop {
 	void *guest;
 	void (*guest_leave)(void *guest);
 	bool in_timer;
+	struct loop_timer *soon; /* timers without delay that timers have set, in their order */
+	uint64_t round;          /* of running them */
+	uv_idle_t no_wait;       /* on while there are some: the poll only looks */
 	bool stop_wanted;
 	uint64_t busy_since_ns; /* when the poll returned; 0: polling */
 	int64_t stall_us;
@@ -38,6 +41,9 @@ struct loop_timer {
 	loop_fn *fn;
 	void *arg;
 	int64_t due_us;
+	bool is_soon;
+	uint64_t round; /* is_soon: in which it was set */
+	struct loop_timer *next_soon;
 };
 
 struct loop_io {
@@ -83,10 +89,55 @@ static void poll_begins(uv_prepare_t *handle)
 	loop->busy_since_ns = 0;
 }
 
+static void leave_soon(struct loop_timer *timer)
+{
+	struct loop_timer **at = &timer->loop->soon;
+	if (!timer->is_soon)
+		return;
+	while (*at != timer)
+		at = &(*at)->next_soon;
+	*at = timer->next_soon;
+	timer->is_soon = false;
+}
+
+static void stay_awake(UNUSED uv_idle_t *handle)
+{
+}
+
+/* Timers that set each other to 0 would never let the loop see a socket again if they ran at once: they run after the next poll, which does not wait. */
+static void join_soon(struct loop_timer *timer)
+{
+	struct loop *loop = timer->loop;
+	struct loop_timer **at = &loop->soon;
+	while (*at != NULL)
+		at = &(*at)->next_soon;
+	*at = timer;
+	timer->next_soon = NULL;
+	timer->is_soon = true;
+	timer->round = loop->round;
+	must(uv_idle_start(&loop->no_wait, stay_awake));
+}
+
+static void timer_fired(uv_timer_t *handle);
+
+/* Those that were set before this poll. */
+static void run_soon(struct loop *loop)
+{
+	uint64_t round = ++loop->round;
+	while (loop->soon != NULL && loop->soon->round < round) {
+		struct loop_timer *timer = loop->soon;
+		leave_soon(timer);
+		timer_fired(&timer->handle);
+	}
+	if (loop->soon == NULL)
+		uv_idle_stop(&loop->no_wait);
+}
+
 static void poll_ends(uv_check_t *handle)
 {
 	struct loop *loop = handle->data;
 	loop->busy_since_ns = uv_hrtime();
+	run_soon(loop);
 }
 
 /* The plug-in is loaded at run time and is a package of its own: say so at the start, not when the first server is
@@ -115,6 +166,7 @@ struct loop *loop_create(struct err *err)
 	must(uv_loop_init(&loop->uv));
 	must(uv_prepare_init(&loop->uv, &loop->before_poll));
 	must(uv_check_init(&loop->uv, &loop->after_poll));
+	must(uv_idle_init(&loop->uv, &loop->no_wait));
 	loop->before_poll.data = loop;
 	loop->after_poll.data = loop;
 	/* also keeps the loop alive while nothing else is in it */
@@ -168,6 +220,7 @@ void loop_destroy(struct loop *loop)
 		loop->guest_leave(loop->guest);
 	uv_close((uv_handle_t *)&loop->before_poll, NULL);
 	uv_close((uv_handle_t *)&loop->after_poll, NULL);
+	uv_close((uv_handle_t *)&loop->no_wait, NULL);
 	for (int i = 0; i < loop->signal_count; i++)
 		uv_close((uv_handle_t *)&loop->signals[i].handle, NULL);
 	for (int i = 0; i < CLOSING_TURNS; i++)
@@ -231,25 +284,28 @@ struct loop_timer *loop_timer_create(struct loop *loop, loop_fn *fn, void *arg)
 void loop_timer_set(struct loop_timer *timer, int64_t delay_ms)
 {
 	uv_timer_stop(&timer->handle);
+	leave_soon(timer);
 	if (delay_ms < 0)
 		return;
-	/* timers that set each other to 0 would never let the loop see a socket again */
-	if (delay_ms == 0 && timer->loop->in_timer)
-		delay_ms = 1;
 	uv_update_time(&timer->loop->uv);
 	timer->due_us = monotonic_us() + delay_ms * 1000;
-	must(uv_timer_start(&timer->handle, timer_fired, (uint64_t)delay_ms, 0));
+	if (delay_ms == 0 && timer->loop->in_timer)
+		join_soon(timer);
+	else
+		must(uv_timer_start(&timer->handle, timer_fired, (uint64_t)delay_ms, 0));
 }
 
 bool loop_timer_is_set(const struct loop_timer *timer)
 {
-	return uv_is_active((const uv_handle_t *)&timer->handle) != 0;
+	return timer->is_soon || uv_is_active((const uv_handle_t *)&timer->handle) != 0;
 }
 
 void loop_timer_destroy(struct loop_timer *timer)
 {
-	if (timer != NULL)
-		uv_close((uv_handle_t *)&timer->handle, free_handle);
+	if (timer == NULL)
+		return;
+	leave_soon(timer);
+	uv_close((uv_handle_t *)&timer->handle, free_handle);
 }
 
 static void io_ready(uv_poll_t *handle, int status, int events)
@@ -280,7 +336,10 @@ struct loop_io *loop_io_create(struct loop *loop, int fd, loop_io_fn *fn, void *
 
 void loop_io_want(struct loop_io *io, int events)
 {
-	io->wanted = (events & LOOP_READ ? UV_READABLE : 0) | (events & LOOP_WRITE ? UV_WRITABLE : 0);
+	int wanted = (events & LOOP_READ ? UV_READABLE : 0) | (events & LOOP_WRITE ? UV_WRITABLE : 0);
+	if (wanted == io->wanted)
+		return;
+	io->wanted = wanted;
 	if (io->wanted == 0)
 		uv_poll_stop(&io->handle);
 	else
@@ -291,8 +350,7 @@ void loop_io_destroy(struct loop_io *io)
 {
 	if (io == NULL)
 		return;
-	uv_poll_stop(&io->handle); /* at once: the descriptor may be closed when this returns */
-	uv_close((uv_handle_t *)&io->handle, free_handle);
+	uv_close((uv_handle_t *)&io->handle, free_handle); /* the descriptor may be closed when this returns */
 }
 
 static void signal_fired(uv_signal_t *handle, UNUSED int signo)

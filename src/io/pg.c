@@ -48,6 +48,16 @@ int pg_rows_count(const struct pg_rows *rows)
 	return PQntuples(rows->result);
 }
 
+int pg_rows_columns(const struct pg_rows *rows)
+{
+	return PQnfields(rows->result);
+}
+
+const char *pg_rows_name(const struct pg_rows *rows, int column)
+{
+	return PQfname(rows->result, column);
+}
+
 bool pg_rows_null(const struct pg_rows *rows, int row, int column)
 {
 	return PQgetisnull(rows->result, row, column) != 0;

@@ -12,121 +12,175 @@
 #include <time.h>
 #include <unistd.h>
 
-static void print_time(struct postgres *pg, char *text, size_t size)
+void aside_stamp(const struct postgres *pg, char *stamp, size_t size)
 {
 	struct tm tm;
-	time_t seconds = (time_t)(loop_wall(pg->loop).us / 1000000);
+	int64_t now = loop_wall(pg->loop).us;
+	time_t seconds = (time_t)(now / 1000000);
 	gmtime_r(&seconds, &tm);
-	strftime(text, size, "%Y%m%dT%H%M%S", &tm);
+	size_t len = strftime(stamp, size, "%Y%m%dT%H%M%S", &tm);
+	snprintf(stamp + len, size - len, ".%03d", (int)(now / 1000 % 1000));
 }
 
-/* A mount point cannot be renamed: what is in it goes into a directory whose name begins with a dot. */
-static bool rename_entries(const char *from, const char *to, struct err *err)
-{
-	DIR *dir = opendir(from);
-	if (dir == NULL || mkdir(to, 0700) != 0) {
-		err_errno(err, "cannot make %s", to);
-		if (dir != NULL)
-			closedir(dir);
-		return false;
-	}
-	bool ok = true;
-	for (struct dirent *entry; ok && (entry = readdir(dir)) != NULL;) {
-		char old[PATH_SIZE], new[PATH_SIZE];
-		if (entry->d_name[0] == '.' || text_equal(entry->d_name, "lost+found"))
-			continue;
-		struct strbuf a, b;
-		strbuf_init(&a, old, sizeof(old));
-		strbuf_init(&b, new, sizeof(new));
-		strbuf_addf(&a, "%s/%s", from, entry->d_name);
-		strbuf_addf(&b, "%s/%s", to, entry->d_name);
-		if (!strbuf_ok(&a) || !strbuf_ok(&b) || rename(old, new) != 0)
-			ok = err_errno(err, "cannot rename %s", old);
-	}
-	closedir(dir);
-	return ok;
-}
+/* ---- what lies elsewhere: pg_wal and tablespaces ---- */
 
-/* pg_wal and tablespaces may lie elsewhere: what is to be made next expects those places empty. */
-static void move_target(struct postgres *pg, const char *link, bool remove, const char *stamp)
+typedef void target_fn(struct postgres *pg, const char *link, const char *target, const char *stamp);
+
+static void visit(struct postgres *pg, const char *link, const char *stamp, target_fn *fn)
 {
-	char target[PATH_SIZE], to[PATH_SIZE];
-	struct strbuf b;
+	char target[PATH_SIZE];
 	ssize_t len = readlink(link, target, sizeof(target) - 1);
 	if (len <= 0 || target[0] != '/')
 		return;
 	target[len] = '\0';
-	strbuf_init(&b, to, sizeof(to));
-	strbuf_addf(&b, "%s.failed.%s", target, stamp);
-	if (remove)
-		remover_add(pg, target, true);
-	else if (!strbuf_ok(&b) || rename(target, to) != 0 || unlink(link) != 0 || symlink(to, link) != 0 ||
-		 mkdir(target, 0700) != 0)
-		log_warning("postgres: cannot move %s out of the way", target);
+	fn(pg, link, target, stamp);
 }
 
-static void move_targets(struct postgres *pg, bool remove, const char *stamp)
+static void visit_targets(struct postgres *pg, const char *base, const char *stamp, target_fn *fn)
 {
-	char path[PATH_SIZE];
-	datadir_path(pg, "pg_wal", path, sizeof(path));
-	move_target(pg, path, remove, stamp);
-	datadir_path(pg, "pg_tblspc", path, sizeof(path));
+	char path[PATH_SIZE], link[PATH_SIZE];
+	struct strbuf b;
+	strbuf_init(&b, path, sizeof(path));
+	strbuf_addf(&b, "%s/pg_wal", base);
+	visit(pg, path, stamp, fn);
+	strbuf_init(&b, path, sizeof(path));
+	strbuf_addf(&b, "%s/pg_tblspc", base);
 	DIR *dir = opendir(path);
 	if (dir == NULL)
 		return;
 	for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
-		char link[PATH_SIZE];
-		struct strbuf b;
 		strbuf_init(&b, link, sizeof(link));
 		strbuf_addf(&b, "%s/%s", path, entry->d_name);
 		if (strbuf_ok(&b))
-			move_target(pg, link, remove, stamp);
+			visit(pg, link, stamp, fn);
 	}
 	closedir(dir);
 }
 
-static bool aside_remove(struct postgres *pg, const char *stamp, struct err *err)
+static void empty_target(struct postgres *pg, UNUSED const char *link, const char *target, UNUSED const char *stamp)
+{
+	if (!remover_has(pg, target))
+		remover_add(pg, target, true);
+}
+
+/* In one step: at no moment is it not known where the other part of the directory is. */
+static bool point_to(const char *link, const char *target)
+{
+	char fresh[PATH_SIZE];
+	struct strbuf b;
+	strbuf_init(&b, fresh, sizeof(fresh));
+	strbuf_addf(&b, "%s.new", link);
+	return strbuf_ok(&b) && (unlink(fresh) == 0 || errno == ENOENT) && symlink(target, fresh) == 0 &&
+	       rename(fresh, link) == 0;
+}
+
+/* What is made next expects the place empty. It may have been done before: the link says so, or the name is taken. */
+static void keep_target(UNUSED struct postgres *pg, const char *link, const char *target, const char *stamp)
+{
+	char from[PATH_SIZE], to[PATH_SIZE], suffix[STAMP_SIZE + 16];
+	struct strbuf b;
+	snprintf(suffix, sizeof(suffix), ".failed.%s", stamp);
+	size_t len = strlen(target), suffix_len = strlen(suffix);
+	strbuf_init(&b, from, sizeof(from));
+	if (len > suffix_len && text_equal(target + len - suffix_len, suffix))
+		len -= suffix_len;
+	strbuf_add_bytes(&b, target, len);
+	strbuf_init(&b, to, sizeof(to));
+	strbuf_addf(&b, "%s%s", from, suffix);
+	bool moved = strbuf_ok(&b) && (file_exists(to) || rename(from, to) == 0) && point_to(link, to);
+	if (!moved || (mkdir(from, 0700) != 0 && errno != EEXIST))
+		log_warning("postgres: cannot move %s out of the way: %s", from, strerror(errno));
+}
+
+/* ---- the directory itself ---- */
+
+/* Not to be renamed: a mount point, or one whose parent is not ours. */
+static bool must_stay(int error)
+{
+	return error == EBUSY || error == EXDEV || error == EACCES;
+}
+
+bool aside_remove(struct postgres *pg, struct err *err)
 {
 	const char *dir = pg->config->data_dir;
-	char name[48], trash[PATH_SIZE];
+	char stamp[STAMP_SIZE], name[48], trash[PATH_SIZE], making[PATH_SIZE];
+	aside_stamp(pg, stamp, sizeof(stamp));
 	snprintf(name, sizeof(name), "trash-%s", stamp);
 	marker_path(pg, name, trash, sizeof(trash));
+	datadir_path(pg, making_name, making, sizeof(making));
+	visit_targets(pg, dir, stamp, empty_target);
+	visit_targets(pg, making, stamp, empty_target);
+	/* what was there before us, an older directory kept aside among it, stays */
+	if (making_has_aliens(dir)) {
+		remover_add(pg, dir, true);
+		return true;
+	}
 	if (rename(dir, trash) == 0)
 		remover_add(pg, trash, false);
-	else if (errno == EBUSY || errno == EXDEV || errno == EACCES || errno == ENOTEMPTY || errno == EEXIST)
+	else if (must_stay(errno) || errno == ENOTEMPTY || errno == EEXIST)
 		remover_add(pg, dir, true);
 	else if (errno != ENOENT)
 		return err_errno(err, "cannot rename %s", dir);
 	return true;
 }
 
-static bool aside_keep(struct postgres *pg, const char *stamp, struct err *err)
+static bool kept_path(const struct postgres *pg, const char *stamp, char *path, size_t size)
 {
-	const char *dir = pg->config->data_dir;
-	char to[PATH_SIZE];
 	struct strbuf b;
-	strbuf_init(&b, to, sizeof(to));
-	strbuf_addf(&b, "%s.failed.%s", dir, stamp);
-	if (!strbuf_ok(&b))
-		return err_set(err, ERR_INPUT, "%s: too long a name", dir);
-	bool moved = rename(dir, to) == 0;
-	if (!moved && (errno == EBUSY || errno == EXDEV)) {
-		strbuf_init(&b, to, sizeof(to));
-		strbuf_addf(&b, "%s/.failed.%s", dir, stamp);
-		if (!strbuf_ok(&b) || !rename_entries(dir, to, err))
-			return false;
-	} else if (!moved && errno != ENOENT) {
-		return err_errno(err, "cannot rename %s", dir);
-	}
-	if (file_exists(to))
-		log_warning("postgres: the data directory is kept as %s", to);
+	strbuf_init(&b, path, size);
+	strbuf_addf(&b, "%s.failed.%s", pg->config->data_dir, stamp);
+	return strbuf_ok(&b);
+}
+
+static void kept_path_inside(const struct postgres *pg, const char *stamp, char *path, size_t size)
+{
+	char name[STAMP_SIZE + 16];
+	snprintf(name, sizeof(name), ".failed.%s", stamp);
+	datadir_path(pg, name, path, size);
+}
+
+static bool keep_inside(const struct postgres *pg, const char *stamp, struct err *err)
+{
+	char to[PATH_SIZE];
+	kept_path_inside(pg, stamp, to, sizeof(to));
+	if (mkdir(to, 0700) != 0 && errno != EEXIST)
+		return err_errno(err, "cannot make %s", to);
+	if (!making_move_entries(pg->config->data_dir, to, err))
+		return false;
+	log_warning("postgres: the data directory is kept as %s", to);
 	return true;
 }
 
-bool aside_begin(struct postgres *pg, bool remove, struct err *err)
+static bool sync_parent(const char *path, struct err *err)
 {
-	char stamp[32];
-	print_time(pg, stamp, sizeof(stamp));
-	move_targets(pg, remove, stamp);
-	return remove ? aside_remove(pg, stamp, err) : aside_keep(pg, stamp, err);
+	char parent[PATH_SIZE];
+	text_copy(parent, sizeof(parent), path);
+	char *slash = strrchr(parent, '/');
+	slash[slash == parent] = '\0';
+	return file_sync_dir(parent, err);
+}
+
+bool aside_is_taken(const struct postgres *pg, const char *stamp)
+{
+	char to[PATH_SIZE];
+	if (kept_path(pg, stamp, to, sizeof(to)) && file_exists(to))
+		return true;
+	kept_path_inside(pg, stamp, to, sizeof(to));
+	return file_exists(to);
+}
+
+bool aside_keep(struct postgres *pg, const char *stamp, struct err *err)
+{
+	const char *dir = pg->config->data_dir;
+	char to[PATH_SIZE];
+	if (!kept_path(pg, stamp, to, sizeof(to)))
+		return err_set(err, ERR_INPUT, "%s: too long a name", dir);
+	visit_targets(pg, dir, stamp, keep_target);
+	if (rename(dir, to) == 0) {
+		log_warning("postgres: the data directory is kept as %s", to);
+		return sync_parent(dir, err);
+	}
+	if (must_stay(errno))
+		return keep_inside(pg, stamp, err);
+	return errno == ENOENT || err_errno(err, "cannot rename %s", dir);
 }

@@ -215,10 +215,10 @@ static bool check_fits(const struct command *command, struct err *err)
 	return !command->overflow || err_set(err, ERR_INPUT, "the command line is too long");
 }
 
-bool command_initdb(struct command *command, const struct config *config, const char *program,
+bool command_initdb(struct command *command, const struct config *config, const struct maker *maker,
 		    const char *password_file, struct err *err)
 {
-	command_init(command, program);
+	command_init(command, maker->program);
 	if (!command_options(command, json_path(config->local, "bootstrap.initdb"),
 			     "pgdata|nosync|pwfile|sync-only|version", err))
 		return err_wrap(err, "bootstrap.initdb");
@@ -226,17 +226,17 @@ bool command_initdb(struct command *command, const struct config *config, const 
 		command_argf(command, "--username=%s", config->superuser.username);
 	if (password_file != NULL)
 		command_argf(command, "--pwfile=%s", password_file);
-	command_arg(command, config->data_dir);
+	command_arg(command, maker->dir);
 	command_standard_env(command, config);
 	return check_fits(command, err);
 }
 
-bool command_basebackup(struct command *command, const struct config *config, const char *program, const char *conninfo,
-			struct err *err)
+bool command_basebackup(struct command *command, const struct config *config, const struct maker *maker,
+			const char *conninfo, struct err *err)
 {
 	const struct json *options = json_get(config->postgresql, "basebackup");
-	command_init(command, program);
-	command_argf(command, "--pgdata=%s", config->data_dir);
+	command_init(command, maker->program);
+	command_argf(command, "--pgdata=%s", maker->dir);
 	command_arg(command, "-X");
 	command_arg(command, "stream");
 	command_argf(command, "--dbname=%s", conninfo);

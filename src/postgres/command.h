@@ -30,10 +30,15 @@ bool options_have(const struct json *options, const char *name);
 /* A shell-like split of a configured command: quotes and backslashes, nothing else. */
 MUST_CHECK bool command_split(struct command *command, const char *text, struct err *err);
 
+/* What makes a data directory, and where: not always in its place. */
+struct maker {
+	const char *program, *dir;
+};
+
 struct gucs;
-MUST_CHECK bool command_initdb(struct command *command, const struct config *config, const char *program,
+MUST_CHECK bool command_initdb(struct command *command, const struct config *config, const struct maker *maker,
 			       const char *password_file, struct err *err);
-MUST_CHECK bool command_basebackup(struct command *command, const struct config *config, const char *program,
+MUST_CHECK bool command_basebackup(struct command *command, const struct config *config, const struct maker *maker,
 				   const char *conninfo, struct err *err);
 void command_postgres(struct command *command, const struct config *config, const char *program,
 		      const struct gucs *gucs);

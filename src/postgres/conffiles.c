@@ -186,7 +186,7 @@ static void build_recovery(const struct postgres *pg, const struct upstream *ups
 {
 	char conninfo[1024], slot[NAME_SIZE];
 	struct strbuf b;
-	gucs_build_recovery(to, json_get(pg->config->postgresql, "recovery_conf"));
+	gucs_build_recovery(to, json_get(pg->config->postgresql, "recovery_conf"), file_version(pg), note);
 	if (upstream->host[0] == '\0')
 		return;
 	strbuf_init(&b, conninfo, sizeof(conninfo));
@@ -329,7 +329,7 @@ bool conffiles_write(struct postgres *pg, enum conf_role role, const struct upst
 	gucs_init(recovery);
 	pg->probe.wanted_conninfo[0] = '\0';
 	if (role == CONF_PRIMARY && was_started_as_standby(pg))
-		gucs_build_recovery(recovery, NULL);
+		gucs_build_recovery(recovery, NULL, 0, NULL);
 	if (role != CONF_PRIMARY) {
 		build_recovery(pg, upstream, recovery);
 		const char *conninfo = gucs_get(recovery, "primary_conninfo");

@@ -16,7 +16,7 @@ enum step_result step_programs(struct postgres *pg, bool first)
 	struct programs *programs = &pg->programs;
 	if (first && programs->found != WAIT_OPEN && (programs->found != WAIT_OK || programs->count == 0))
 		programs_find(pg);
-	if (programs->found == WAIT_OPEN)
+	if (programs->found == WAIT_OPEN || run_has_strangers(pg))
 		return STEP_WAIT;
 	return programs->found == WAIT_OK ? STEP_NEXT : job_fail(pg, "no answer about PostgreSQL's programs");
 }
@@ -95,6 +95,7 @@ enum step_result step_initdb_prepare(struct postgres *pg, UNUSED bool first)
 	datadir_look(pg);
 	if (!may_create(pg, &err))
 		return job_fail(pg, "%s", err.text);
+	making_path(pg, pg->job.making, sizeof(pg->job.making));
 	pg->job.made = true;
 	if (!forget_old(pg, &err) || !marker_write(pg, "bootstrap", "initdb\n", &err) || !mark(pg, "initdb", &err) ||
 	    !write_password(pg, &err))
@@ -130,8 +131,9 @@ enum step_result step_initdb_run(struct postgres *pg, bool first)
 	}
 	password_path(pg, password, sizeof(password));
 	bool has_password = pg->config->superuser.password[0] != '\0';
+	struct maker maker = { program, pg->job.making };
 	if (!programs_choose(pg, "initdb", program, sizeof(program), &err) ||
-	    !command_initdb(&command, pg->config, program, has_password ? password : NULL, &err))
+	    !command_initdb(&command, pg->config, &maker, has_password ? password : NULL, &err))
 		return job_fail(pg, "%s", err.text);
 	return run_start(pg, &command, true, 0) ? STEP_WAIT : job_fail(pg, "initdb could not be asked for");
 }
@@ -139,7 +141,7 @@ enum step_result step_initdb_run(struct postgres *pg, bool first)
 enum step_result step_initdb_finish(struct postgres *pg, UNUSED bool first)
 {
 	struct err err;
-	if (!conffiles_after_initdb(pg, &err) || !marker_remove(pg, "changing", &err))
+	if (!making_finish(pg, &err) || !conffiles_after_initdb(pg, &err) || !marker_remove(pg, "changing", &err))
 		return job_fail(pg, "%s", err.text);
 	return STEP_NEXT;
 }
@@ -151,6 +153,7 @@ enum step_result step_clone_prepare(struct postgres *pg, UNUSED bool first)
 	datadir_look(pg);
 	if (!may_create(pg, &err))
 		return job_fail(pg, "%s", err.text);
+	making_path(pg, pg->job.making, sizeof(pg->job.making));
 	pg->job.made = true;
 	if (!forget_old(pg, &err) || !pgpass_write(pg, from->host, from->port, &err) ||
 	    !marker_remove(pg, "bootstrap", &err) || !mark(pg, "clone", &err))
@@ -169,8 +172,9 @@ enum step_result step_clone_run(struct postgres *pg, bool first)
 		return run_result(pg, "pg_basebackup");
 	strbuf_init(&b, conninfo, sizeof(conninfo));
 	conf_conninfo(pg, &pg->job.upstream, true, &b);
+	struct maker maker = { program, pg->job.making };
 	if (!programs_choose(pg, "pg_basebackup", program, sizeof(program), &err) ||
-	    !command_basebackup(&command, pg->config, program, conninfo, &err))
+	    !command_basebackup(&command, pg->config, &maker, conninfo, &err))
 		return job_fail(pg, "%s", err.text);
 	return run_start(pg, &command, true, 0) ? STEP_WAIT : job_fail(pg, "pg_basebackup could not be asked for");
 }
@@ -179,6 +183,8 @@ enum step_result step_clone_run(struct postgres *pg, bool first)
 enum step_result step_clone_finish(struct postgres *pg, UNUSED bool first)
 {
 	struct err err;
+	if (!making_finish(pg, &err))
+		return job_fail(pg, "%s", err.text);
 	conffiles_restore(pg);
 	if (!datadir_set_standby(pg, &err) || !marker_remove(pg, "changing", &err))
 		return job_fail(pg, "%s", err.text);
@@ -198,7 +204,7 @@ enum step_result step_undo(struct postgres *pg, UNUSED bool first)
 	if (!pg->job.made)
 		return STEP_FAIL;
 	remove_password(pg);
-	if (aside_begin(pg, true, &err))
+	if (aside_remove(pg, &err))
 		return STEP_NEXT;
 	log_warning("postgres: %s", err.text);
 	return STEP_FAIL;
@@ -215,17 +221,35 @@ enum step_result step_undo_wait(struct postgres *pg, UNUSED bool first)
 	return STEP_FAIL;
 }
 
+/* Renames can be many: the marker has the name, so that an attempt that was cut short goes on and does not tear it in two. */
+static bool keep_aside(struct postgres *pg, struct err *err)
+{
+	char stamp[STAMP_SIZE], text[sizeof(stamp) + 16];
+	struct strbuf b;
+	if (is_marked_with(pg, "aside ") && marker_read(pg, "changing", text, sizeof(text))) {
+		text[strcspn(text, "\n")] = '\0';
+		return aside_keep(pg, text + strlen("aside "), err);
+	}
+	aside_stamp(pg, stamp, sizeof(stamp));
+	if (aside_is_taken(pg, stamp))
+		return err_set(err, ERR_OTHER, "another directory was moved aside in the same moment");
+	strbuf_init(&b, text, sizeof(text));
+	strbuf_addf(&b, "aside %s\n", stamp);
+	return marker_write(pg, "changing", text, err) && aside_keep(pg, stamp, err);
+}
+
 enum step_result step_aside(struct postgres *pg, UNUSED bool first)
 {
 	struct err err;
 	const struct instance *in = &pg->instance;
+	if (in->attached && run_has_strangers(pg))
+		return STEP_WAIT;
 	if (!in->attached || !in->volume_locked || in->tree != PG_TREE_DOWN)
 		return job_fail(pg, "PostgreSQL is running or the volume is not ours");
 	/* a finished initdb has a system identifier: it is kept, even if nobody wants it */
 	bool ours = is_marked_with(pg, "initdb") || is_marked_with(pg, "clone");
-	if (!ours && !marker_write(pg, "changing", "aside\n", &err))
-		return job_fail(pg, "%s", err.text);
-	return aside_begin(pg, ours, &err) ? STEP_NEXT : job_fail(pg, "%s", err.text);
+	bool done = ours ? aside_remove(pg, &err) : keep_aside(pg, &err);
+	return done ? STEP_NEXT : job_fail(pg, "%s", err.text);
 }
 
 enum step_result step_aside_wait(struct postgres *pg, UNUSED bool first)

@@ -182,14 +182,17 @@ void history_refresh(struct postgres *pg, uint32_t timeline)
 	struct err err;
 	if (timeline == pg->history_timeline)
 		return;
+	pg->history_is_new |= history->count > 0;
 	*history = (struct history){ .count = 0 };
 	pg->history_timeline = timeline;
 	if (timeline <= 1)
 		return;
 	snprintf(name, sizeof(name), "pg_wal/%08X.history", timeline);
 	datadir_path(pg, name, path, sizeof(path));
-	if (file_read(path, text, sizeof(text), &len, &err) && history_parse_file(history, text, &err))
+	if (file_read(path, text, sizeof(text), &len, &err) && history_parse_file(history, text, &err)) {
+		pg->history_is_new = true;
 		return;
+	}
 	log_warning("postgres: history of timeline %u: %s", timeline, err.text);
 	pg->history_timeline = 0; /* it may still come */
 }

@@ -16,12 +16,22 @@ static bool rule_applies(const struct guc_rule *rule, int version)
 	return version >= rule->from && (rule->to == 0 || version < rule->to);
 }
 
+static const struct guc_rule *find(const struct guc_rule *rules, int count, const char *name, int version)
+{
+	for (int i = 0; i < count; i++)
+		if (strcasecmp(rules[i].name, name) == 0 && rule_applies(&rules[i], version))
+			return &rules[i];
+	return NULL;
+}
+
 const struct guc_rule *guc_rule_find(const char *name, int version)
 {
-	for (int i = 0; i < guc_rules_count; i++)
-		if (strcasecmp(guc_rules[i].name, name) == 0 && rule_applies(&guc_rules[i], version))
-			return &guc_rules[i];
-	return NULL;
+	return find(guc_rules, guc_rules_count, name, version);
+}
+
+const struct guc_rule *guc_recovery_find(const char *name, int version)
+{
+	return find(recovery_rules, recovery_rules_count, name, version);
 }
 
 bool guc_has_word(const char *words, const char *word)

@@ -193,7 +193,8 @@ static void note_value(note_fn *note, const char *name, const char *value, const
 	if (note == NULL)
 		return;
 	strbuf_init(&b, text, sizeof(text));
-	strbuf_addf(&b, "postgresql.parameters.%s: \"%s\" %s", name, value, what);
+	strbuf_addf(&b, "postgresql.%s.%s: \"%s\" %s", guc_is_recovery(name) ? "recovery_conf" : "parameters", name,
+		    value, what);
 	note(text);
 }
 
@@ -227,12 +228,11 @@ static void set_wal_keep(struct gucs *gucs, const struct json *parameters)
 
 /* ---- the others ---- */
 
-static void set_checked(struct gucs *gucs, const char *name, const struct json *node, const struct gucs_input *input,
+static void set_checked(struct gucs *gucs, const char *name, const struct json *node, const struct guc_rule *rule,
 			note_fn *note)
 {
 	char value[GUC_VALUE_MAX];
 	gucs_value_text(node, value, sizeof(value));
-	const struct guc_rule *rule = guc_rule_find(name, input->version);
 	/* extensions' settings are theirs to check */
 	if (rule == NULL && strchr(name, '.') == NULL) {
 		note_value(note, name, value, "is dropped: this version does not know the parameter");
@@ -254,7 +254,7 @@ static void set_all(struct gucs *gucs, const struct json *parameters, const stru
 		if (json_is_null(item) || find_controlled(name) != NULL || is_never_settable(name) ||
 		    guc_is_recovery(name))
 			continue;
-		set_checked(gucs, name, item, input, note);
+		set_checked(gucs, name, item, guc_rule_find(name, input->version), note);
 	}
 }
 
@@ -302,17 +302,18 @@ void gucs_build(struct gucs *gucs, const struct gucs_input *input, note_fn *note
 static const char *const emptied_targets[] = { "recovery_target", "recovery_target_lsn", "recovery_target_name",
 					       "recovery_target_time", "recovery_target_xid" };
 
-void gucs_build_recovery(struct gucs *gucs, const struct json *recovery_conf)
+void gucs_build_recovery(struct gucs *gucs, const struct json *recovery_conf, int version, note_fn *note)
 {
 	gucs_init(gucs);
 	for (const struct json *item = json_first(recovery_conf); item != NULL; item = json_next(item)) {
-		char value[GUC_VALUE_MAX];
 		const char *name = json_key(item);
-		if (!guc_is_recovery(name) || strncasecmp(name, "recovery_target", strlen("recovery_target")) == 0 ||
+		if (json_is_null(item) || !guc_is_recovery(name) ||
+		    strncasecmp(name, "recovery_target", strlen("recovery_target")) == 0 ||
 		    strncasecmp(name, "primary_", strlen("primary_")) == 0 || strcasecmp(name, "standby_mode") == 0)
 			continue;
-		gucs_value_text(item, value, sizeof(value));
-		gucs_set(gucs, strcasecmp(name, "trigger_file") == 0 ? "promote_trigger_file" : name, value);
+		if (strcasecmp(name, "trigger_file") == 0)
+			name = "promote_trigger_file";
+		set_checked(gucs, name, item, guc_recovery_find(name, version), note);
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(emptied_targets); i++)
 		gucs_set(gucs, emptied_targets[i], "");

@@ -40,7 +40,8 @@ extern const int recovery_rules_count;
 
 bool guc_has_word(const char *words, const char *word); /* without case */
 const struct guc_rule *guc_rule_find(const char *name, int version);
-bool guc_is_recovery(const char *name);
+bool guc_is_recovery(const char *name); /* of any version */
+const struct guc_rule *guc_recovery_find(const char *name, int version);
 
 enum guc_verdict { GUC_KEEP, GUC_CLAMPED, GUC_DROP };
 /* value may be rewritten (size bytes). */
@@ -59,7 +60,8 @@ struct gucs_input {
 void gucs_build(struct gucs *gucs, const struct gucs_input *input, void (*note)(const char *text));
 
 /* Recovery settings of contract 2.8 but primary_conninfo and primary_slot_name. */
-void gucs_build_recovery(struct gucs *gucs, const struct json *recovery_conf);
+void gucs_build_recovery(struct gucs *gucs, const struct json *recovery_conf, int version,
+			 void (*note)(const char *text));
 void gucs_value_text(const struct json *value, char *text, size_t size);
 enum { GUC_VALUE_MAX = 4096 };
 

@@ -55,13 +55,16 @@ static void reconfigure(struct postgres *pg)
 	link_send(pg, FRAME_RELOAD, NULL, 0, on_reconfigured);
 }
 
+/* All of an instance but its history. */
+static const size_t told_size = offsetof(struct instance, history);
+
 static bool same_but_for_clocks(struct postgres *pg)
 {
 	struct instance *in = &pg->instance;
 	struct instant heard = in->heard, probed = in->probed;
 	in->heard = pg->told.heard;
 	in->probed = pg->told.probed;
-	bool same = memcmp(in, &pg->told, sizeof(*in)) == 0;
+	bool same = !pg->history_is_new && memcmp(in, &pg->told, told_size) == 0;
 	in->heard = heard;
 	in->probed = probed;
 	return same;
@@ -88,7 +91,8 @@ void postgres_turn(struct postgres *pg)
 	pg->turning = false;
 	if (same_but_for_clocks(pg))
 		return;
-	memcpy(&pg->told, &pg->instance, sizeof(pg->told));
+	memcpy(&pg->told, &pg->instance, told_size);
+	pg->history_is_new = false;
 	loop_timer_set(pg->change_timer, 0);
 }
 
@@ -117,12 +121,13 @@ struct postgres *postgres_create(struct loop *loop, const struct postgres_params
 	pg->config = params->config;
 	pg->generation = params->generation;
 	pg->on_change = params->on_change;
+	pg->on_probed = params->on_probed;
 	pg->arg = params->arg;
 	pg->instance.clone_done_bytes = pg->instance.clone_total_bytes = pg->instance.clone_rate = -1;
 	pg->turn_timer = loop_timer_create(loop, on_turn_timer, pg);
 	pg->poll_timer = loop_timer_create(loop, on_turn_timer, pg);
 	pg->change_timer = loop_timer_create(loop, on_change_timer, pg);
-	memcpy(&pg->told, &pg->instance, sizeof(pg->told));
+	memcpy(&pg->told, &pg->instance, told_size);
 	passwords_init(pg);
 	remover_init(pg);
 	probe_init(pg);
@@ -166,15 +171,15 @@ static void on_deadline(UNUSED struct postgres *pg, int code, UNUSED int detail)
 }
 
 /* What could not be sent is sent after the next connection: the last one asked for is always the one to hold. */
-void postgres_set_deadline(struct postgres *pg, struct instant deadline, const struct lease_token *token, bool answered)
+void postgres_set_deadline(struct postgres *pg, const struct deadline_order *order)
 {
 	pg->deadline = (struct frame_deadline){
 		.number = ++pg->deadline_number,
-		.at = { deadline.boot_us, deadline.raw_us },
-		.answered = answered,
+		.at = { order->at.boot_us, order->at.raw_us },
+		.answered = order->answered,
+		.unguarded = order->unguarded,
 	};
-	if (token != NULL)
-		lease_token_to_text(token, pg->deadline.token, sizeof(pg->deadline.token));
+	lease_token_to_text(&order->token, pg->deadline.token, sizeof(pg->deadline.token));
 	pg->deadline_wanted = true;
 	if (pg->instance.attached)
 		link_send(pg, FRAME_DEADLINE, &pg->deadline, sizeof(pg->deadline), on_deadline);

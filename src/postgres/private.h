@@ -18,7 +18,7 @@ enum {
 	PENDING_MAX = 32,
 	TAIL_SIZE = 1024,
 	OUT_SIZE = 4096,
-	REMOVALS_MAX = 16,
+	REMOVALS_MAX = 64,
 	TIMELINES_AHEAD_MAX = 1000
 };
 
@@ -82,6 +82,7 @@ bool run_start_in(struct postgres *pg, enum run_slot slot, const struct command 
 		  int64_t limit_ms);
 struct run *run_of(struct postgres *pg, enum run_slot slot);
 void run_kill(struct postgres *pg);
+bool run_has_strangers(const struct postgres *pg); /* they may still write into the data directory */
 void run_kill_in(struct postgres *pg, enum run_slot slot);
 void run_output(struct postgres *pg, const struct frame_output *output, const char *bytes, size_t len);
 void run_exited(struct postgres *pg, const struct frame_exited *exited);
@@ -162,7 +163,23 @@ void remover_add(struct postgres *pg, const char *path, bool keep_top);
 void remover_resume(struct postgres *pg); /* what an earlier agent did not finish */
 /* ---- aside.c ---- */
 /* Gets the data directory out of the way: removed when this attempt made it, else renamed. False: err says why. */
-MUST_CHECK bool aside_begin(struct postgres *pg, bool remove, struct err *err);
+MUST_CHECK bool aside_remove(struct postgres *pg, struct err *err);
+enum { STAMP_SIZE = 32 };
+/* The stamp is part of the name of what is kept: the same one again goes on with an attempt that was cut short. */
+MUST_CHECK bool aside_keep(struct postgres *pg, const char *stamp, struct err *err);
+void aside_stamp(const struct postgres *pg, char *stamp, size_t size);
+bool aside_is_taken(const struct postgres *pg, const char *stamp);
+
+/* ---- making.c: where a new directory grows ---- */
+/* The programs that make one want it empty, dot files and lost+found (a mount point has them) included: where there are
+ * any, it is made in a sub-directory first. */
+extern const char making_name[];
+void making_path(const struct postgres *pg, char *path, size_t size);
+/* What grew there takes its place; again is fine. */
+MUST_CHECK bool making_finish(const struct postgres *pg, struct err *err);
+bool making_is_alien(const char *name); /* an entry of the data directory that is not PostgreSQL's */
+bool making_has_aliens(const char *dir);
+MUST_CHECK bool making_move_entries(const char *from, const char *to, struct err *err); /* all but the aliens; synced */
 
 /* ---- conffiles.c ---- */
 enum conf_role { CONF_PRIMARY, CONF_REPLICA, CONF_STANDBY_LEADER };
@@ -315,10 +332,11 @@ struct job {
 	struct lease_token token;
 	uint32_t timeline; /* to promote to */
 	bool immediate;
-	bool checkpoint;      /* before the stop */
-	bool hook_run;        /* the step's program was started */
-	bool made;            /* something is in the directory, or about to be: a failure removes it */
-	uint64_t postmasters; /* counted before START */
+	bool checkpoint;        /* before the stop */
+	bool hook_run;          /* the step's program was started */
+	char making[PATH_SIZE]; /* where the new directory grows */
+	bool made;              /* something is in the directory, or about to be: a failure removes it */
+	uint64_t postmasters;   /* counted before START */
 };
 
 void job_begin(struct postgres *pg, enum pg_job kind, const struct job *with);
@@ -348,13 +366,16 @@ struct postgres {
 	const struct config *config;
 	uint64_t generation;
 	void (*on_change)(void *arg);
+	void (*on_probed)(void *arg);
 	void *arg;
-	struct instance instance, told;
+	struct instance instance, told; /* told: without its history */
+	bool history_is_new;            /* ... which was not told yet */
 	struct postgres_details details;
 	struct link link;
 	struct run run; /* of the job */
 	struct callback callbacks[RUN_SLOT_COUNT - RUN_CALLBACK];
 	uint32_t last_run;
+	uint32_t strangers[JOBS_MAX]; /* an earlier agent's jobs, told to end and not known to have ended */
 	struct progress progress;
 	struct rewind rewind;
 	struct wipe wipe;

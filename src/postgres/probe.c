@@ -346,6 +346,8 @@ static void on_answer(void *arg, const struct pg_answer *answer)
 	if (probe->again)
 		probe_now(pg);
 	postgres_turn(pg);
+	if (pg->on_probed != NULL)
+		pg->on_probed(pg->arg);
 }
 
 static void ask(struct postgres *pg, bool quick)

@@ -26,7 +26,7 @@ static bool remove_some(const char *path, bool keep, int depth, int *budget)
 		char child[PATH_SIZE];
 		struct strbuf b;
 		if (is_dot(entry->d_name) ||
-		    (keep && (entry->d_name[0] == '.' || text_equal(entry->d_name, "lost+found"))))
+		    (keep && making_is_alien(entry->d_name) && !text_equal(entry->d_name, making_name)))
 			continue;
 		strbuf_init(&b, child, sizeof(child));
 		strbuf_addf(&b, "%s/%s", path, entry->d_name);

@@ -20,13 +20,38 @@ enum { ARCHIVE_TRIES = 3, ARCHIVE_LIMIT_MS = 600 * 1000, ASK_LIMIT_MS = 30000, S
 
 static const char restored[] = "pg_wal/howdah.restored";
 
+/* "rewind", from whom, with which lease, and once pg_rewind has written here: onto which timeline. */
+static bool read_marker(const struct postgres *pg, struct instance *to, struct err *err)
+{
+	char text[512], *at = text, *fields[4] = { NULL };
+	int64_t timeline = 0;
+	to->rewind_marked = false;
+	to->rewind_timeline = 0;
+	to->rewind_source[0] = '\0';
+	if (marker_look(pg, "changing", text, sizeof(text)) != MARKER_SET)
+		return err_set(err, ERR_OTHER, "the marker \"changing\" cannot be read");
+	for (int i = 0; i < 4; i++)
+		fields[i] = strsep(&at, "\n");
+	if (fields[2] == NULL || !text_equal(fields[0], "rewind"))
+		return err_set(err, ERR_OTHER, "another change of the data directory is marked: %s", fields[0]);
+	bool written = !text_is_empty(fields[3]);
+	if (written && (!text_to_i64(fields[3], &timeline) || timeline <= 0 || timeline > UINT32_MAX))
+		return err_set(err, ERR_OTHER, "the marker \"changing\" cannot be read");
+	text_copy(to->rewind_source, sizeof(to->rewind_source), fields[1]);
+	to->rewind_timeline = (uint32_t)timeline;
+	to->rewind_marked = true;
+	return true;
+}
+
 void rewind_refresh(struct postgres *pg)
 {
 	char path[PROGRAM_SIZE];
 	struct err err;
-	pg->instance.can_rewind = json_true(json_get(pg->config->postgresql, "use_pg_rewind")) && pg->control_ok &&
-				  (pg->control.wal_log_hints || pg->control.data_checksums) &&
-				  programs_choose(pg, "pg_rewind", path, sizeof(path), &err);
+	struct instance *in = &pg->instance;
+	in->can_rewind = json_true(json_get(pg->config->postgresql, "use_pg_rewind")) && pg->control_ok &&
+			 (pg->control.wal_log_hints || pg->control.data_checksums) &&
+			 programs_choose(pg, "pg_rewind", path, sizeof(path), &err);
+	in->rewind_marked = in->data == DATA_MARKED && read_marker(pg, in, &err);
 }
 
 void postgres_rewind(struct postgres *pg, const struct upstream *from)
@@ -72,25 +97,17 @@ static bool write_marker(const struct postgres *pg, struct err *err)
 /* What an earlier attempt left: it goes on with the same source only, once pg_rewind has written here. */
 static bool take_marker(struct postgres *pg, struct err *err)
 {
-	char text[512], *at = text, *fields[4] = { NULL };
-	int64_t timeline = 0;
-	if (marker_look(pg, "changing", text, sizeof(text)) != MARKER_SET)
-		return err_set(err, ERR_OTHER, "the marker \"changing\" cannot be read");
-	for (int i = 0; i < 4; i++)
-		fields[i] = strsep(&at, "\n");
-	if (fields[2] == NULL || !text_equal(fields[0], "rewind"))
-		return err_set(err, ERR_OTHER, "another change of the data directory is marked: %s", fields[0]);
-	if (text_is_empty(fields[3]))
-		return true;
-	if (!text_to_i64(fields[3], &timeline) || timeline <= 0 || timeline > UINT32_MAX)
-		return err_set(err, ERR_OTHER, "the marker \"changing\" cannot be read");
-	if (!text_equal(fields[1], pg->job.upstream.member))
-		return err_set(err, ERR_OTHER, "it is half rewound from %s and cannot be finished from %s", fields[1],
-			       pg->job.upstream.member);
-	if (!keep_has_all(pg))
+	struct instance *in = &pg->instance;
+	if (!read_marker(pg, in, err))
+		return false;
+	if (in->rewind_timeline != 0 && !text_equal(in->rewind_source, pg->job.upstream.member))
+		return err_set(err, ERR_OTHER, "it is half rewound from %s and cannot be finished from %s",
+			       in->rewind_source, pg->job.upstream.member);
+	pg->rewind.begun = in->rewind_timeline != 0;
+	if (pg->rewind.begun && !keep_has_all(pg))
 		return err_set(err, ERR_OTHER, "it is half rewound and the WAL for a second attempt was not kept");
-	pg->rewind.timeline = (uint32_t)timeline;
-	return pg->rewind.begun = true;
+	pg->rewind.timeline = in->rewind_timeline;
+	return true;
 }
 
 /* The lock on the volume says that nobody runs; the number in it may have become another process's. */

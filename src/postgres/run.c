@@ -100,6 +100,14 @@ void run_kill(struct postgres *pg)
 	run_kill_in(pg, RUN_JOB);
 }
 
+bool run_has_strangers(const struct postgres *pg)
+{
+	for (int i = 0; i < JOBS_MAX; i++)
+		if (pg->strangers[i] != 0)
+			return true;
+	return false;
+}
+
 static void add_tail(struct run *run, const char *bytes, size_t len)
 {
 	size_t room = sizeof(run->tail) - 1;
@@ -196,6 +204,9 @@ void run_exited(struct postgres *pg, const struct frame_exited *exited)
 {
 	struct run *run = find(pg, exited->job);
 	forget(pg, exited->job);
+	for (int i = 0; i < JOBS_MAX; i++)
+		if (pg->strangers[i] == exited->job)
+			pg->strangers[i] = 0;
 	if (run == NULL || run->state != WAIT_OPEN)
 		return;
 	run->id = 0;
@@ -234,7 +245,8 @@ void run_attached(struct postgres *pg, const uint32_t jobs[JOBS_MAX], bool other
 {
 	for (int i = 0; i < JOBS_MAX; i++) {
 		struct frame_job job = { .job = jobs[i] };
-		if (jobs[i] != 0 && find(pg, jobs[i]) == NULL)
+		pg->strangers[i] = find(pg, jobs[i]) == NULL ? jobs[i] : 0;
+		if (pg->strangers[i] != 0)
 			link_send(pg, FRAME_KILL, &job, sizeof(job), NULL);
 	}
 	for (int slot = 0; slot < RUN_SLOT_COUNT; slot++)

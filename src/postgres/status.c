@@ -47,6 +47,7 @@ static void take_values(struct instance *in, const struct frame_status *status, 
 {
 	in->tree = tree;
 	in->writable = status->writable != 0;
+	in->unguarded = status->unguarded != 0;
 	in->nothing_left = tree == PG_TREE_DOWN && status->left == 0;
 	in->volume_locked = status->volume_locked != 0;
 	in->term_pending = status->term_pending != 0;
@@ -62,7 +63,10 @@ void status_take(struct postgres *pg, const struct frame_status *status)
 	bool locked_now = status->volume_locked != 0 && !in->volume_locked;
 	enum pg_tree tree = status->tree < TREE_STATE_COUNT ? (enum pg_tree)(status->tree + 1) : PG_TREE_UNKNOWN;
 	enum pg_tree before = pg->last_tree;
+	bool was_writable = in->writable;
 	take_values(in, status, tree);
+	if (tree == PG_TREE_STOPPING && was_writable && !in->writable)
+		datadir_look(pg); /* where the shutdown's record is */
 	if (locked_now) {
 		datadir_look(pg);
 		armed_read(pg);

@@ -56,6 +56,7 @@ struct json *document_cluster(const struct rest_view *view, const struct rest_fa
 		.leader = facts->unlocked ? "" : view->self->sight.record.leader,
 		.standby_cluster = facts->standby_cluster,
 		.paused = facts->paused,
+		.move = &view->cluster->move,
 		.optime_lsn = view->cluster->optime_lsn,
 		.scope = view->config->scope,
 	};
@@ -72,11 +73,28 @@ struct json *document_history(const struct rest_view *view)
 	return json_new_array();
 }
 
-struct json *document_config(const struct rest_view *view)
+/* A text from the store that must be an object; NULL: it is none. */
+static struct json *object_of(const char *text)
 {
 	struct err err;
-	struct json *root = json_parse(view->config_text, strlen(view->config_text), &err);
+	if (text_is_empty(text))
+		return NULL;
+	struct json *root = json_parse(text, strlen(text), &err);
 	if (json_is_object(root))
+		return root;
+	json_free(root);
+	return NULL;
+}
+
+struct json *document_config(const struct rest_view *view)
+{
+	return object_of(view->config_text);
+}
+
+struct json *document_failsafe(const struct rest_view *view)
+{
+	struct json *root = object_of(view->failsafe_text);
+	if (json_count(root) > 0)
 		return root;
 	json_free(root);
 	return NULL;

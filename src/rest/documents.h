@@ -6,6 +6,7 @@
 
 struct json *document_cluster(const struct rest_view *view, const struct rest_facts *facts);
 struct json *document_history(const struct rest_view *view);
+struct json *document_failsafe(const struct rest_view *view); /* NULL: there is none */
 struct json *document_config(const struct rest_view *view);
 
 #endif

@@ -91,7 +91,8 @@ bool health_is_ready(const struct rest_view *view, const struct rest_facts *fact
 	if (!facts->running || strcmp(facts->replication_state, "streaming") != 0)
 		return false;
 	if (!facts->has_cluster && view->details->latest_end_lsn == 0)
-		return false;
+		return view
+			->failsafe_active; /* its primary cannot reach the store either, and asked whether to go on */
 	bool written = query_find(query, "mode", &pair) && strcmp(pair.value, "write") == 0;
 	int64_t allowed = lag_allowed(query, view->config->settings.maximum_lag_on_failover_bytes);
 	return !lags(facts, written ? facts->received : facts->replayed, allowed);

@@ -2,7 +2,7 @@
 #include "metrics.h"
 
 #include "codec/units.h"
-#include "rest_facts.h"
+#include "documents.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -50,6 +50,8 @@ enum metric_id {
 	METRIC_FENCES,
 	METRIC_WATCH_RESTARTS,
 	METRIC_STALL,
+	METRIC_RESTART_AT,
+	METRIC_SWITCHOVER_AT,
 	METRIC_COUNT
 };
 
@@ -123,6 +125,13 @@ static const struct metric {
 				    .text = "Watches of the store that had to be opened anew." },
 	[METRIC_STALL] = { "howdah_loop_stall_seconds_max", .format = AS_SECONDS,
 			   .text = "How late the agent's loop ran at the most since the agent started." },
+	[METRIC_RESTART_AT] = { "howdah_scheduled_restart_timestamp_seconds", .format = AS_SECONDS,
+				.text = "When PostgreSQL here is to be restarted, seconds since 1970; 0 when nothing "
+					"is "
+					"planned." },
+	[METRIC_SWITCHOVER_AT] = { "howdah_scheduled_switchover_timestamp_seconds", .format = AS_SECONDS,
+				   .text = "When the leader is to hand over, seconds since 1970; 0 when nothing is "
+					   "planned." },
 };
 static_assert(ARRAY_SIZE(metrics) == METRIC_COUNT, "a row for each metric");
 static_assert(METRIC_INFO == 26, "the contract's come first");
@@ -179,6 +188,23 @@ static void agent_values(const struct rest_view *view, const struct rest_facts *
 	values[METRIC_STALL] = counters->stall_us_max;
 }
 
+static bool counts_us(const struct rest_view *view)
+{
+	AUTO(json) struct json *members = document_failsafe(view);
+	return json_get(members, view->config->name) != NULL;
+}
+
+static void order_values(const struct rest_view *view, const struct rest_facts *facts,
+			 int64_t values[static METRIC_COUNT])
+{
+	const struct move *move = &view->cluster->move;
+	values[METRIC_FAILSAFE_ACTIVE] = view->failsafe_active;
+	values[METRIC_FAILSAFE_ENABLED] = facts->failsafe_enabled;
+	values[METRIC_FAILSAFE_MEMBER] = counts_us(view);
+	values[METRIC_RESTART_AT] = view->scheduled_restart == NULL ? 0 : view->scheduled_restart->at_us;
+	values[METRIC_SWITCHOVER_AT] = move->asked && move->at_us > 0 ? move->at_us : 0;
+}
+
 static void print_seconds(int64_t us, struct strbuf *to)
 {
 	if (us == 0)
@@ -233,6 +259,7 @@ void metrics_print(const struct rest_view *view, struct strbuf *to)
 	int64_t values[METRIC_COUNT] = { 0 };
 	server_values(view, &facts, values);
 	agent_values(view, &facts, values);
+	order_values(view, &facts, values);
 	for (int i = 0; i < METRIC_COUNT; i++)
 		if (metrics[i].since == 0 || view->instance->server_version >= metrics[i].since)
 			print_metric(&metrics[i], view->config, values[i], to);

@@ -2,6 +2,7 @@
 #include "rest_facts.h"
 
 #include "codec/members.h"
+#include "codec/units.h"
 
 static bool is_up(enum pg_tree tree)
 {
@@ -12,6 +13,13 @@ static bool is_up(enum pg_tree tree)
 static bool state_allows_sql(enum member_state state)
 {
 	return state == STATE_RUNNING || state == STATE_RESTARTING || state == STATE_STARTING;
+}
+
+static bool is_on(const struct json *value)
+{
+	bool on;
+	const char *text = json_text(value);
+	return json_true(value) || (text != NULL && units_bool(text, &on) && on);
 }
 
 static bool heard_within_ttl(const struct rest_view *view)
@@ -59,6 +67,7 @@ struct rest_facts rest_facts(const struct rest_view *view)
 		.standby_cluster = config_is_standby_cluster(view->config->dynamic),
 		.sql = up && instance->answers && state_allows_sql(view->state),
 		.paused = view->config->settings.paused,
+		.failsafe_enabled = is_on(json_get(view->config->dynamic, "failsafe_mode")),
 		.replication_state = "",
 	};
 	facts.unlocked = !facts.has_cluster || (!view->leads && lease_left_ms(&view->self->sight, view->now) == 0);

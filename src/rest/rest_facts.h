@@ -13,8 +13,9 @@ struct rest_facts {
 	bool sql; /* the server answers, and what it said belongs to a server that runs */
 	bool running;
 	bool paused;
-	bool primary; /* by the supervisor and the server, never by a role that was remembered */
-	bool leads;   /* holds the lock, T is ahead and PostgreSQL is up as the role asks */
+	bool failsafe_enabled; /* failsafe_mode of the dynamic configuration */
+	bool primary;          /* by the supervisor and the server, never by a role that was remembered */
+	bool leads;            /* holds the lock, T is ahead and PostgreSQL is up as the role asks */
 	const char *state;
 	enum member_role role;
 	const char *replication_state; /* "": not a standby, or unknown */

@@ -1,5 +1,5 @@
 /* The status document (contract 3.5): what GET /patroni and every health check answer. */
-#include "rest_facts.h"
+#include "orders.h"
 
 #include <string.h>
 
@@ -68,6 +68,8 @@ static void add_cluster(struct json *to, const struct rest_view *view, const str
 		json_set_bool(to, "pause", true);
 	if (facts->unlocked)
 		json_set_bool(to, "cluster_unlocked", true);
+	if (view->failsafe_active)
+		json_set_bool(to, "failsafe_mode_is_active", true);
 	json_set_i64(to, "dcs_last_seen", view->dcs_last_seen.us / 1000000);
 }
 
@@ -137,6 +139,8 @@ struct json *rest_status(const struct rest_view *view)
 	add_cluster(root, view, &facts);
 	add_member(root, view);
 	json_set(root, "patroni", identity(view->config));
+	if (view->scheduled_restart != NULL)
+		json_set(root, "scheduled_restart", scheduled_restart_json(view->scheduled_restart));
 	add_ours(root, view);
 	return root;
 }

@@ -1,17 +1,25 @@
 /* Which request gets which answer: one table, the first row that matches. Health checks match by part of the path, as the contract has it (3.4), so that
  * addresses in old load balancer configurations go on working. */
+#include "access.h"
+#include "answer.h"
 #include "documents.h"
-#include "health.h"
 #include "metrics.h"
+#include "orders.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { ON_GET = 1, ON_HEAD = 2, ON_OPTIONS = 4, ON_PROBE = ON_GET | ON_HEAD | ON_OPTIONS };
-enum { WORDS_MAX = 3, METRICS_SIZE = 64 * 1024, REFERENCE_SIZE = 32 * 1024 };
-
-static const char json_type[] = "application/json";
+enum {
+	ON_GET = 1,
+	ON_HEAD = 2,
+	ON_OPTIONS = 4,
+	ON_POST = 8,
+	ON_PUT = 16,
+	ON_PATCH = 32,
+	ON_DELETE = 64,
+	ON_PROBE = ON_GET | ON_HEAD | ON_OPTIONS,
+};
+enum { WORDS_MAX = 3, METRICS_SIZE = 64 * 1024 };
 
 enum match {
 	MATCH_SEGMENT,  /* the first segment of the path is one of the words */
@@ -20,50 +28,21 @@ enum match {
 	MATCH_ANY
 };
 
-struct asked { /* one request */
-	const struct rest_view *view;
-	const struct http_request *request;
-	struct rest_facts facts;
-	struct health health;
-};
-
-typedef void answer_fn(const struct asked *asked, struct rest_answer *answer);
 typedef bool check_fn(const struct health *health);
 
 struct route {
 	int methods;
 	enum match match;
 	const char *words[WORDS_MAX], *without[WORDS_MAX];
-	answer_fn *answer; /* a document; or */
-	check_fn *check;   /* a health check */
-	bool tags;         /* `tag_NAME=` of the query counts */
-	bool cluster;      /* without a view of the cluster it fails */
+	answer_fn *answer;  /* a document; or */
+	check_fn *check;    /* a health check */
+	bool tags;          /* `tag_NAME=` of the query counts */
+	bool cluster;       /* without a view of the cluster it fails */
+	enum access access; /* of methods that change something; the others are open */
 	const char *text;
 };
 
-static void answer_text(struct rest_answer *answer, int status, const char *type, char *body)
-{
-	answer->status = status;
-	answer->content_type = type;
-	answer->body = body;
-	answer->body_len = strlen(body);
-}
-
-static void answer_json(struct rest_answer *answer, int status, const struct json *root)
-{
-	answer_text(answer, status, json_type, json_print_text(root, JSON_SPACED));
-}
-
-static void answer_page(struct rest_answer *answer, int status, const char *reason, const char *text)
-{
-	char *body = NULL;
-	if (asprintf(&body,
-		     "<!DOCTYPE html>\n<html><head><title>%d %s</title></head>\n<body><h1>%s</h1>\n<p>%d: "
-		     "%s.</p>\n</body></html>\n",
-		     status, reason, reason, status, text) < 0)
-		abort();
-	answer_text(answer, status, "text/html;charset=utf-8", body);
-}
+static const char silent_store[] = "The store has not answered for a ttl";
 
 static void answer_status(const struct asked *asked, struct rest_answer *answer)
 {
@@ -75,7 +54,7 @@ static void answer_cluster(const struct asked *asked, struct rest_answer *answer
 {
 	AUTO(json) struct json *root = document_cluster(asked->view, &asked->facts);
 	if (root == NULL)
-		answer_page(answer, 503, "Service Unavailable", "The store has not answered for a ttl");
+		answer_page(answer, 503, "%s", silent_store);
 	else
 		answer_json(answer, 200, root);
 }
@@ -90,7 +69,7 @@ static void answer_config(const struct asked *asked, struct rest_answer *answer)
 {
 	AUTO(json) struct json *root = document_config(asked->view);
 	if (root == NULL)
-		answer_page(answer, 502, "Bad Gateway", "The store holds no dynamic configuration");
+		answer_page(answer, 502, "The store holds no dynamic configuration");
 	else
 		answer_json(answer, 200, root);
 }
@@ -104,13 +83,16 @@ static void answer_metrics(const struct asked *asked, struct rest_answer *answer
 	strbuf_init(&text, memory, METRICS_SIZE);
 	metrics_print(asked->view, &text);
 	assert(strbuf_ok(&text));
-	answer_text(answer, 200, "text/plain", memory);
+	answer_body(answer, 200, "text/plain", memory);
 }
 
 static void answer_failsafe(const struct asked *asked, struct rest_answer *answer)
 {
-	(void)asked;
-	answer_page(answer, 502, "Bad Gateway", "Failsafe mode is off");
+	AUTO(json) struct json *root = document_failsafe(asked->view);
+	if (root == NULL)
+		answer_page(answer, 502, "No members of failsafe mode are known");
+	else
+		answer_json(answer, 200, root);
 }
 
 static void answer_liveness(const struct asked *asked, struct rest_answer *answer)
@@ -194,7 +176,75 @@ static const struct route routes[] = {
 	  MATCH_SEGMENT,
 	  { "failsafe" },
 	  .answer = answer_failsafe,
-	  .text = "Members of failsafe mode; 502 while it is off" },
+	  .text = "Members of failsafe mode; 502 while there are none" },
+	{ ON_PATCH,
+	  MATCH_SEGMENT,
+	  { "config" },
+	  .answer = order_config_merge,
+	  .cluster = true,
+	  .text = "Merges the object into the dynamic configuration; `null` removes a key. 200 with the whole "
+		  "configuration, 409 when somebody else changed it meanwhile, 503 when there is none" },
+	{ ON_PUT,
+	  MATCH_SEGMENT,
+	  { "config" },
+	  .answer = order_config_replace,
+	  .cluster = true,
+	  .text = "Replaces the dynamic configuration. 200 with the same, 502 when it could not be written" },
+	{ ON_POST,
+	  MATCH_SEGMENT,
+	  { "reload" },
+	  .answer = order_reload,
+	  .text = "Reads the local configuration again. 202" },
+	{ ON_POST,
+	  MATCH_SEGMENT,
+	  { "restart" },
+	  .answer = order_restart,
+	  .text = "Restarts PostgreSQL here: `schedule`, `role`, `postgres_version`, `timeout`, `restart_pending`. 200 "
+		  "when it is done, 202 when it is scheduled, 409 when another one is, 503 when it was not done" },
+	{ ON_DELETE,
+	  MATCH_SEGMENT,
+	  { "restart" },
+	  .answer = order_restart_cancel,
+	  .text = "Forgets the scheduled restart; 404 when there is none" },
+	{ ON_POST,
+	  MATCH_SEGMENT,
+	  { "switchover" },
+	  .answer = order_switchover,
+	  .text = "Hands over from `leader`, to `candidate` or any that is fit, at once or at `scheduled_at`. 200 when "
+		  "it is done, 202 when it is scheduled, 412 when it cannot be, 503 when it was not done" },
+	{ ON_POST,
+	  MATCH_SEGMENT,
+	  { "failover" },
+	  .answer = order_failover,
+	  .text = "Makes `candidate` the leader, also without one; with `leader` as `/switchover`" },
+	{ ON_DELETE,
+	  MATCH_SEGMENT,
+	  { "switchover" },
+	  .answer = order_switchover_cancel,
+	  .cluster = true,
+	  .text = "Forgets the scheduled switchover; 404 when there is none" },
+	{ ON_POST,
+	  MATCH_SEGMENT,
+	  { "reinitialize" },
+	  .answer = order_reinitialize,
+	  .text = "Throws the data of this replica away and clones it anew: `force`, `from_leader`. 200 when it has "
+		  "begun, "
+		  "503 for the leader and without one" },
+	{ ON_POST,
+	  MATCH_SEGMENT,
+	  { "failsafe" },
+	  .answer = order_failsafe,
+	  .access = ACCESS_OF_MEMBERS,
+	  .text = "Asked by a primary that has lost the store: `name`, `api_url`, `conn_url`, `slots`. 200 when it may "
+		  "go on, 500 when this is a primary, 502 while failsafe mode is off" },
+	{ ON_POST, MATCH_SEGMENT, { "sigterm" }, .answer = refuse_sigterm, .text = "Not supported: 501" },
+	{ ON_POST, MATCH_SEGMENT, { "citus" }, .answer = refuse_citus, .text = "Not supported: 501" },
+	{ ON_POST,
+	  MATCH_SEGMENT,
+	  { "mpp" },
+	  .answer = refuse_citus,
+	  .access = ACCESS_OPEN,
+	  .text = "Not supported: 501" },
 	{ ON_PROBE,
 	  MATCH_CONTAINS,
 	  { "standby_leader", "standby-leader" },
@@ -268,15 +318,17 @@ static const struct route routes[] = {
 	{ ON_PROBE, MATCH_ANY, .check = check_never, .text = "Any other path: 503, with the status" },
 };
 
+static const struct {
+	const char *name;
+	int bit;
+} methods[] = { { "GET", ON_GET }, { "HEAD", ON_HEAD },   { "OPTIONS", ON_OPTIONS }, { "POST", ON_POST },
+		{ "PUT", ON_PUT }, { "PATCH", ON_PATCH }, { "DELETE", ON_DELETE } };
+
 static int method_bit(const char *method)
 {
-	static const struct {
-		const char *name;
-		int bit;
-	} names[] = { { "GET", ON_GET }, { "HEAD", ON_HEAD }, { "OPTIONS", ON_OPTIONS } };
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		if (strcmp(names[i].name, method) == 0)
-			return names[i].bit;
+	for (size_t i = 0; i < ARRAY_SIZE(methods); i++)
+		if (strcmp(methods[i].name, method) == 0)
+			return methods[i].bit;
 	return 0;
 }
 
@@ -340,32 +392,44 @@ static void answer_check(const struct asked *asked, const struct route *route, s
 	answer_json(answer, answer->status, root);
 }
 
+static void answer_route(const struct asked *asked, const struct route *route, struct rest_answer *answer)
+{
+	if (route->cluster && !asked->facts.has_cluster)
+		answer_page(answer, 503, "%s", silent_store);
+	else
+		route->answer(asked, answer);
+}
+
 void rest_answer(const struct rest_view *view, const struct http_request *request, struct rest_answer *answer)
 {
+	int method = method_bit(request->method);
+	const struct route *route = find_route(method, request->path);
 	*answer = (struct rest_answer){ 0 };
-	const struct route *route = find_route(method_bit(request->method), request->path);
+	answer_add_headers(answer, view->config, request->tls);
 	if (route == NULL) {
-		answer_page(answer, 501, "Not Implemented", "Server does not support this operation");
+		answer_page(answer, 501, "Server does not support this operation");
 		return;
 	}
+	if ((method & ON_PROBE) == 0 && !access_granted(route->access, view, request, answer))
+		return;
 	struct asked asked = { .view = view, .request = request, .facts = rest_facts(view) };
 	if (route->answer != NULL) {
-		route->answer(&asked, answer);
+		answer_route(&asked, route, answer);
 		return;
 	}
 	asked.health = health_work_out(view, &asked.facts, request->query);
 	answer_check(&asked, route, answer);
 }
 
-void rest_answer_clear(struct rest_answer *answer)
-{
-	free(answer->body);
-	*answer = (struct rest_answer){ 0 };
-}
-
 static void print_route(const struct route *route, struct strbuf *to)
 {
-	strbuf_add(to, route->methods == ON_GET ? "| GET | " : "| GET, HEAD, OPTIONS | ");
+	const char *separator = "| ";
+	for (size_t i = 0; i < ARRAY_SIZE(methods); i++)
+		if ((route->methods & methods[i].bit) != 0) {
+			strbuf_addf(to, "%s%s", separator, methods[i].name);
+			separator = ", ";
+		}
+	strbuf_add(to, " | ");
 	for (int i = 0; i < WORDS_MAX && route->words[i] != NULL; i++)
 		strbuf_addf(to, "%s`/%s`", i > 0 ? " " : "", route->words[i]);
 	if (route->match == MATCH_ANY)

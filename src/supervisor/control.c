@@ -8,7 +8,7 @@
 
 /* ControlFileData begins with system_identifier (8 bytes), pg_control_version and catalog_version_no (4 each), then
  * DBState: the same in 9.3 to 18. */
-enum { STATE_OFFSET = 16, DB_IN_PRODUCTION = 6 };
+enum { STATE_OFFSET = 16, DB_SHUTDOWNED = 1, DB_IN_PRODUCTION = 6 };
 enum { STATUS_LINE = 8, FIRST_WITH_SIGNAL_FILE = 12 };
 
 ssize_t control_read(const char *dir, const char *name, off_t offset, struct iovec into)
@@ -24,7 +24,7 @@ ssize_t control_read(const char *dir, const char *name, off_t offset, struct iov
 	return n;
 }
 
-bool control_in_production(const struct supervisor *s)
+unsigned char control_state(const struct supervisor *s)
 {
 	char bytes[5];
 	uint32_t state = 0;
@@ -32,24 +32,24 @@ bool control_in_production(const struct supervisor *s)
 		control_read(s->data_dir, "global/pg_control", STATE_OFFSET, (struct iovec){ bytes, sizeof(bytes) });
 	if (n == sizeof(state))
 		memcpy(&state, bytes, sizeof(state));
-	return state == DB_IN_PRODUCTION;
+	return state == DB_IN_PRODUCTION ? SEEN_PRODUCTION : state == DB_SHUTDOWNED ? SEEN_SHUT_DOWN : 0;
 }
 
 /* The status line is PostgreSQL's own promise to pg_ctl: "starting", "standby", "ready", "stopping" (10 and newer). */
-bool control_is_ready(const struct supervisor *s, bool as_standby)
+unsigned char control_status(const struct supervisor *s)
 {
 	char text[PATH_SIZE];
 	char *line = text;
 	if (control_read(s->data_dir, "postmaster.pid", 0, (struct iovec){ text, sizeof(text) }) < 0 ||
 	    text_to_number(text) != s->status.postmaster)
-		return false;
+		return 0;
 	for (int i = 1; i < STATUS_LINE && line != NULL; i++) {
 		line = strchr(line, '\n');
 		line += line != NULL;
 	}
 	if (line == NULL)
-		return false;
-	return strncmp(line, "ready", 5) == 0 || (as_standby && strncmp(line, "standby", 7) == 0);
+		return 0;
+	return strncmp(line, "ready", 5) == 0 ? SEEN_READY : strncmp(line, "standby", 7) == 0 ? SEEN_STANDBY : 0;
 }
 
 static bool is_there(const struct supervisor *s, const char *name)

@@ -102,6 +102,8 @@ enum machine_action postgres_event(struct supervisor *s, enum machine_event even
 	enum tree_state before = s->status.tree;
 	struct machine_step step = machine_step(before, s->status.writable, event);
 	s->status.tree = step.next;
+	if (step.next == TREE_STOPPING && before != TREE_STOPPING)
+		s->orderly = before == TREE_PRIMARY && s->stop_mode != STOP_IMMEDIATE;
 	if (step.next == TREE_PROMOTING)
 		s->status.writable = 1;
 	act(s, step.action, before);
@@ -118,7 +120,7 @@ enum machine_action postgres_event(struct supervisor *s, enum machine_event even
 
 void postgres_check_deadline(struct supervisor *s)
 {
-	if (!s->status.writable || s->status.tree == TREE_FENCING)
+	if (!s->status.writable || s->status.unguarded || s->status.tree == TREE_FENCING)
 		return;
 	if (machine_deadline_passed(&s->status.deadline, &s->now)) {
 		postgres_event(s, EVENT_DEADLINE_PASSED);
@@ -149,24 +151,51 @@ bool postgres_reap(struct supervisor *s)
 /* A standby that became writable by another hand than ours: no deadline, no life. */
 static void check_unasked(struct supervisor *s)
 {
-	if (!control_in_production(s))
-		return;
-	if (machine_deadline_passed(&s->status.deadline, &s->now))
+	if (machine_deadline_passed(&s->status.deadline, &s->now) && !s->status.unguarded)
 		postgres_event(s, EVENT_UNASKED_PRIMARY);
 	else
-		s->status.writable = 1; /* the deadline that was armed covers it from now on */
+		s->status.writable = 1; /* the deadline that was armed covers it from now on, or people do */
 }
 
-static void look(struct supervisor *s)
+static void take_look(struct supervisor *s, unsigned seen)
 {
+	bool production = (seen & SEEN_PRODUCTION) != 0;
 	bool standby = s->status.tree == TREE_STARTING || s->status.tree == TREE_STANDBY;
-	if (s->status.tree == TREE_STARTING && control_is_ready(s, true))
+	if (s->status.tree == TREE_STARTING && (seen & (SEEN_STANDBY | SEEN_READY)) != 0)
 		postgres_event(s, EVENT_READY);
-	else if (s->status.tree == TREE_PROMOTING && control_is_ready(s, false) && control_in_production(s))
+	else if (s->status.tree == TREE_PROMOTING && (seen & SEEN_READY) != 0 && production)
 		postgres_event(s, EVENT_READY);
 	/* pg_control of a server that crashed as a primary says "in production" until it is ready */
-	if (standby && s->status.tree == TREE_STANDBY && !s->status.writable)
+	if (standby && s->status.tree == TREE_STANDBY && !s->status.writable && production)
 		check_unasked(s);
+}
+
+static void look_turn(struct supervisor *s, unsigned seen)
+{
+	take_look(s, seen);
+	if (s->now.boot_us >= s->look_us) {
+		look_begin(s);
+		s->look_us = s->now.boot_us + (s->status.tree == TREE_STANDBY ? SECOND : READY_LOOK_US);
+	}
+	wake_at(s, s->look_us);
+}
+
+/* PostgreSQL writes its shutdown when every backend has ended, and lets walsenders and the archiver go on (postmaster.c,
+ * PM_SHUTDOWN and later): from then on nothing commits, and nobody needs to wait for the archiver. */
+static void watch_shutdown(struct supervisor *s, unsigned seen)
+{
+	if (!s->orderly || !s->status.writable || s->status.postmaster == 0)
+		return;
+	if ((seen & SEEN_SHUT_DOWN) != 0) {
+		s->status.writable = 0;
+		say("shut down, only walsenders and the archiver are left", "");
+		return;
+	}
+	if (s->now.boot_us >= s->look_us) {
+		look_begin(s);
+		s->look_us = s->now.boot_us + READY_LOOK_US;
+	}
+	wake_at(s, s->look_us);
 }
 
 static void escalate(struct supervisor *s)
@@ -190,17 +219,17 @@ static void finish(struct supervisor *s)
 
 void postgres_turn(struct supervisor *s)
 {
+	unsigned seen = look_take(s);
+	if (look_promote_came(s) && s->status.tree == TREE_PROMOTING)
+		kill(s->status.postmaster, SIGUSR1);
 	switch (s->status.tree) {
 	case TREE_STARTING:
 	case TREE_STANDBY:
 	case TREE_PROMOTING:
-		if (s->now.boot_us >= s->look_us) {
-			look(s);
-			s->look_us = s->now.boot_us + (s->status.tree == TREE_STANDBY ? SECOND : READY_LOOK_US);
-		}
-		wake_at(s, s->look_us);
+		look_turn(s, seen);
 		break;
 	case TREE_STOPPING:
+		watch_shutdown(s, seen);
 		if (s->escalate_us != 0 && s->now.boot_us >= s->escalate_us)
 			escalate(s);
 		finish(s);

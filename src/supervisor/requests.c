@@ -1,6 +1,5 @@
 /* The agent's frames, one function each. */
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -137,17 +136,16 @@ static struct frame_reply request_stop(struct supervisor *s, struct request *r)
 
 static struct frame_reply request_promote(struct supervisor *s, UNUSED struct request *r)
 {
-	char path[PATH_SIZE];
 	enum machine_action action = machine_step(s->status.tree, s->status.writable, EVENT_PROMOTE).action;
 	if (action == DO_REFUSE)
 		return reply_to(s, action);
 	enum reply_code code = machine_may_be_writable(&s->status.deadline, &s->now, s->answered);
 	if (code != REPLY_OK)
 		return reply(code);
-	int fd = TEXT_JOIN(path, s->data_dir, "/promote") ? open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600) : -1;
-	if (fd < 0)
-		return reply_failed(errno);
-	close(fd);
+	/* a file that may be there or come at any time promotes at PostgreSQL's next look: that is writable */
+	int error = look_promote(s);
+	if (error > 0)
+		return reply_failed(error);
 	return reply_to(s, postgres_event(s, EVENT_PROMOTE));
 }
 
@@ -167,12 +165,14 @@ static struct frame_reply request_deadline(struct supervisor *s, struct request 
 		return reply(REPLY_FENCING);
 	struct machine_deadline present = { status->deadline_generation, status->deadline_number, status->deadline };
 	struct machine_deadline asked = { s->generation, body.number, body.at };
-	enum reply_code code = machine_accept_deadline(&present, &asked, &s->now, status->writable);
+	enum reply_code code =
+		machine_accept_deadline(&present, &asked, &s->now, status->writable && body.unguarded != 1);
 	if (code != REPLY_OK)
 		return reply(code);
 	status->deadline_generation = asked.generation;
 	status->deadline_number = asked.number;
 	status->deadline = asked.at;
+	status->unguarded = body.unguarded == 1;
 	memcpy(status->token, body.token, sizeof(status->token));
 	s->answered |= body.answered == 1;
 	return reply(REPLY_OK);

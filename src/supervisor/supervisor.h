@@ -46,8 +46,11 @@ struct supervisor {
 
 	struct program program;
 	enum stop_mode stop_mode;
+	bool orderly; /* a primary that was told to stop: its shutdown is waited for */
 	uint32_t escalate_ms;
 	int64_t escalate_us, look_us;
+	int look_fd, promote_fd; /* a child's answer comes there; -1: none was asked */
+	uint64_t look_life;      /* the postmaster that was asked about */
 	int escalations, spawn_errno;
 	struct job jobs[JOBS_MAX];
 };
@@ -110,14 +113,22 @@ void jobs_turn(struct supervisor *s);
 /* spawn.c: fds NULL for the postmaster, else stdin, stdout, stderr. -1: errno says why. */
 pid_t spawn_program(const struct supervisor *s, const int *fds);
 
-/* volume.c, control.c, find.c: files */
+/* look.c: the data volume while something may be writable. Nothing here waits for storage. */
+enum { SEEN_STANDBY = 1, SEEN_READY = 2, SEEN_PRODUCTION = 4, SEEN_SHUT_DOWN = 8 };
+void look_begin(struct supervisor *s);
+unsigned look_take(struct supervisor *s); /* 0 without an answer */
+enum { LOOK_PENDING = -1 };
+int look_promote(struct supervisor *s);       /* 0, an errno, or LOOK_PENDING: nobody knows */
+bool look_promote_came(struct supervisor *s); /* a pending one was done now */
+
+/* volume.c, control.c, find.c: files. They may wait for storage: only while nothing is writable, or in a child. */
 void volume_try(struct supervisor *s);
 void volume_turn(struct supervisor *s);
 bool volume_is_marked(const struct supervisor *s);
 ssize_t control_read(const char *dir, const char *name, off_t offset,
-		     struct iovec into); /* NUL-terminates; -1 if unreadable */
-bool control_in_production(const struct supervisor *s);
-bool control_is_ready(const struct supervisor *s, bool as_standby);
+		     struct iovec into);                  /* NUL-terminates; -1 if unreadable */
+unsigned char control_state(const struct supervisor *s);  /* SEEN_PRODUCTION, SEEN_SHUT_DOWN or 0 */
+unsigned char control_status(const struct supervisor *s); /* SEEN_STANDBY, SEEN_READY or 0 */
 enum reply_code control_check_start(const struct supervisor *s, enum start_as as);
 struct frame_reply find_programs(struct supervisor *s, struct request *r);
 

@@ -153,8 +153,10 @@ class Watch:
                 self._news.wait(left)
 
     def close(self):
+        sock = self._connection.sock
         with contextlib.suppress(OSError):
-            self._connection.sock.shutdown(socket.SHUT_RDWR)
+            if sock:
+                sock.shutdown(socket.SHUT_RDWR)
 
     def _record(self, response):
         reason = "end of stream"

@@ -6,21 +6,16 @@ With a Net the server lives on its machine "api" and members reach it from their
 """
 import contextlib
 import functools
-import http.client
 import json
 import os
 import shutil
-import signal
 import socket
-import ssl
 import subprocess
 import tempfile
-import time
 
-from api import ApiError, Client, path
-from credentials import Account, make_keys, write, write_kubeconfig
-from guard import Guard
-from net import state
+from api import path
+from credentials import Account, write
+from server import Server, Unavailable, wait
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 START_S = 60
@@ -38,10 +33,6 @@ BYPASS = [{"apiGroups": [""], "resources": ["endpoints"], "resourceNames": ["kub
 NOT_IN_MODE = {"configmaps": {"endpoints", "services"}, "endpoints": {"configmaps"}}
 
 
-class Unavailable(Exception):
-    """There is no API server to be had here; the text says why, for the line that says what is skipped."""
-
-
 def binary():
     """The program. Its first build takes minutes and may download: not on a machine of a Net."""
     built = subprocess.run([os.path.join(HERE, "build.sh")], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -52,69 +43,17 @@ def binary():
     return built.stdout.strip()
 
 
-def wait(condition, what, timeout_s=10):
-    """The first true value of condition(); exceptions of the API and of the network count as not yet."""
-    deadline = time.monotonic() + timeout_s
-    last = None
-    while time.monotonic() < deadline:
-        try:
-            value = condition()
-            if value:
-                return value
-        except (ApiError, OSError, http.client.HTTPException) as error:
-            last = error
-        time.sleep(0.02)
-    raise TimeoutError(f"not in {timeout_s} s: {what}" + (f" ({last!r})" if last else ""))
-
-
-class Kube:
+class Kube(Server):
     def __init__(self, net=None):
         self._hyper = binary()
-        self.net = net
-        self.guard = net.guard if net else Guard()
-        self.home = tempfile.mkdtemp(prefix="howdah-kube-")
-        os.chmod(self.home, 0o755)
-        self.guard.directory(self.home)
-        self.address = net.address("api") if net else "127.0.0.1"
+        super().__init__(net)
         self.port, self._etcd_port, self._peer_port = _free_ports(3) if not net else (6443, 2379, 2380)
         self.audit_log = self.file("audit.log")
-        self._processes = {}
-        make_keys(self.home, self.address)
         write(self.file("audit.yaml"), AUDIT_POLICY)
         self.admin = self.client(ADMIN)
         self._start_all()
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
-
-    def file(self, *name):
-        return os.path.join(self.home, *name)
-
-    def close(self):
-        for name in list(self._processes):
-            self.kill(name)
-        if not self.net:
-            self.guard.close()
-        shutil.rmtree(self.home, ignore_errors=True)
-
     # the processes
-
-    def pause(self, name="kube-apiserver"):
-        """Stops it as it is: connections are still accepted, by the kernel, and nothing is answered."""
-        self._processes[name].send_signal(signal.SIGSTOP)
-        wait(lambda: state(self._processes[name].pid) == "T", f"{name} is stopped")
-
-    def resume(self, name="kube-apiserver"):
-        self._processes[name].send_signal(signal.SIGCONT)
-
-    def kill(self, name="kube-apiserver"):
-        process = self._processes[name]
-        process.kill()
-        process.wait()
-        del self._processes[name]
 
     def start(self):
         """After kill(): the same server again. Returns when it is ready."""
@@ -128,14 +67,15 @@ class Kube:
         self.kill()
         self.start()
 
+    def forget(self):
+        """A watch from a resourceVersion of before is told 410: the server's cache begins anew."""
+        self.restart()
+
     def mend(self):
         """Resumes what is paused and starts what was killed, for the next test."""
         for name in self._processes:
             self.resume(name)
         self.start()
-
-    def pid(self, name="kube-apiserver"):
-        return self._processes[name].pid
 
     def memory_kib(self, name="kube-apiserver"):
         with open(f"/proc/{self.pid(name)}/status", encoding="ascii") as status:
@@ -161,9 +101,6 @@ class Kube:
 
     # what a test wants to exist
 
-    def namespace(self, name):
-        return self.admin.create("namespaces", None, {"metadata": {"name": name}})
-
     def account(self, namespace, mode="configmaps", without=(), rules=None, extra=(), bypass=False, name="howdah"):
         """A ServiceAccount that may do what role.yaml says for state in `mode`, less the resources in `without`, plus
         the rules in `extra`; or just `rules`. `bypass` adds reading the addresses of the API server itself."""
@@ -180,28 +117,6 @@ class Kube:
 
     def rules(self, namespace, name="howdah"):
         return self.admin.get("roles", namespace, name)["rules"]
-
-    def pod(self, namespace, name, labels=None, ip=None, node=None, annotations=None, spec=None):
-        """A pod object, running and with an address when `ip` is given. With a `node` it outlives its deletion."""
-        body = {
-            "metadata": {"name": name, "labels": labels or {}, "annotations": annotations or {}},
-            "spec": {
-                "initContainers": [{"name": "howdah", "image": "howdah:test", "restartPolicy": "Always"}],
-                "containers": [{"name": "postgres", "image": "postgres:test"}],
-                **({"nodeName": node} if node else {}),
-                **(spec or {}),
-            },
-        }
-        pod = self.admin.create("pods", namespace, body)
-        return self.set_pod_ip(namespace, name, ip) if ip else pod
-
-    def set_pod_ip(self, namespace, name, ip):
-        status = {"phase": "Running", "podIP": ip, "podIPs": [{"ip": ip}],
-                  "conditions": [{"type": kind, "status": "True"} for kind in ("Ready", "ContainersReady")]}
-        return self.admin.patch("pods", namespace, name, {"status": status}, subresource="status")
-
-    def annotations(self, kind, namespace, name):
-        return self.admin.get(kind, namespace, name)["metadata"].get("annotations", {})
 
     # what was asked of the server
 
@@ -220,26 +135,6 @@ class Kube:
 
     def forbidden(self, user=None, since=0):
         return self.requests(since=since, code=403, **({"user": user} if user else {}))
-
-    # credentials
-
-    def write_kubeconfig(self, filename, namespace="default"):
-        """The administrator's."""
-        return write_kubeconfig(filename, self.server, self.home, namespace)
-
-    def client(self, certificate=None, token=None, machine="client"):
-        tls = ssl.create_default_context(cafile=self.file("ca.crt"))
-        if certificate:
-            tls.load_cert_chain(*map(self.file, certificate))
-        dial = socket.create_connection
-        if self.net:
-            def dial(address, timeout):
-                return self.net.connect(machine, address, timeout)
-        return Client(self.address, self.port, tls, token, dial)
-
-    @property
-    def server(self):
-        return f"https://{self.address}:{self.port}"
 
     # within
 
@@ -273,14 +168,14 @@ class Kube:
     def _start_etcd(self):
         url = f"http://127.0.0.1:{self._etcd_port}"
         peer = f"http://127.0.0.1:{self._peer_port}"
-        self._launch("etcd", {
+        self._launch_part("etcd", {
             "data-dir": self.file("etcd"), "listen-client-urls": url, "advertise-client-urls": url,
             "listen-peer-urls": peer, "initial-advertise-peer-urls": peer, "initial-cluster": f"default={peer}",
             "unsafe-no-fsync": "true", "log-level": "warn",
         })
 
     def _start_apiserver(self):
-        self._launch("kube-apiserver", {
+        self._launch_part("kube-apiserver", {
             "etcd-servers": f"http://127.0.0.1:{self._etcd_port}",
             "bind-address": "0.0.0.0" if self.net else "127.0.0.1", "secure-port": self.port,
             "advertise-address": self.address,
@@ -294,32 +189,17 @@ class Kube:
             "audit-log-path": self.audit_log, "audit-policy-file": "audit.yaml",
         })
 
-    def _launch(self, name, options):
-        argv = [self._hyper, name, *(f"--{key}={value}" for key, value in options.items())]
-        with open(self.file(f"{name}.log"), "ab") as log:
-            streams = {"stdin": subprocess.DEVNULL, "stdout": log, "stderr": log, "cwd": self.home}
-            if self.net:
-                process = self.net.run("api", argv, **streams)
-            else:
-                process = subprocess.Popen(argv, start_new_session=True, **streams)
-        self.guard.process(process.pid)
-        self._processes[name] = process
+    def _launch_part(self, name, options):
+        self._launch(name, [self._hyper, name, *(f"--{key}={value}" for key, value in options.items())])
 
     def _wait_ready(self):
         wait(self._is_ready, "kube-apiserver is ready, see " + self.home, START_S)
 
     def _is_ready(self):
-        for name, process in self._processes.items():
-            if process.poll() is not None:
-                raise RuntimeError(f"{name} has ended with {process.returncode}:\n{self._last_lines(name)}")
+        self._check_alive()
         if self.admin.request("GET", "/readyz") != "ok":
             return False
         return not self.net or self.admin.get("endpoints", "default", "kubernetes").get("subsets")
-
-    def _last_lines(self, name):
-        with open(self.file(f"{name}.log"), encoding="utf-8", errors="replace") as log:
-            return "".join(log.readlines()[-10:])
-
 
 def _free_ports(count):
     with contextlib.ExitStack() as stack:

@@ -112,7 +112,7 @@ static void rules_are_named_once_and_explained(void **state)
 static const char *guard_is_safe(const struct table *t, uint32_t f, const struct rule *rule)
 {
 	bool writable = f & bit(t, "PostgreSQL may be writable");
-	if (writable && !(f & bit(t, "the deadline is ahead")) && !does(rule, ACT_FENCE))
+	if (writable && !(f & bit(t, "the deadline is ahead, or the cluster is paused")) && !does(rule, ACT_FENCE))
 		return "writable without a deadline ahead is not killed";
 	if (writable && (f & bit(t, "the lock is somebody else's")) && !does(rule, ACT_FENCE))
 		return "writable under somebody else's lock is not killed";
@@ -160,8 +160,22 @@ static void the_lock_is_written_only_by_right(void **state)
 
 static const char *race_is_safe(const struct table *t, uint32_t f, const struct rule *rule)
 {
+	uint32_t named =
+		bit(t, "it was named as the next leader"); /* by a person: lag and positions do not count then */
+	uint32_t waived =
+		bit(t, "it lags more than maximum_lag_on_failover") | bit(t, "its timeline is behind the cluster's") |
+		bit(t, "the store was restored and not every member was heard") |
+		bit(t, "another member has more WAL") | bit(t, "another member has as much WAL and a higher priority") |
+		bit(t, "another member was named, and can lead");
+	uint32_t paused = bit(t, "the cluster is paused"), running = bit(t, "PostgreSQL runs as a primary here");
+	uint32_t known = bit(t, "the data belongs to this cluster");
+	if (f & paused && (f & running) && (f & known))
+		return does(rule, ACT_ACQUIRE) ? NULL : "a primary in a pause does not take its lock";
+	f &= ~running;
+	if (f & named)
+		f &= ~(named | waived | paused | bit(t, "a primary may not know that the pause is over"));
 	uint32_t must = bit(t, "PostgreSQL runs as a standby") | bit(t, "the data belongs to this cluster") |
-			bit(t, "the other members were asked");
+			bit(t, "the other members and our own server were asked");
 	if (does(rule, ACT_ACQUIRE) && f != must)
 		return "wins with something against it";
 	if (f == must && !does(rule, ACT_ACQUIRE))
@@ -177,34 +191,67 @@ static void a_race_is_won_with_nothing_against_it(void **state)
 
 static const char *database_is_safe(const struct table *t, uint32_t f, const struct rule *rule)
 {
-	bool whole = f & bit(t, "there is a data directory"),
-	     diverged = f & bit(t, "it has diverged from the leader's history");
-	bool marked = f & bit(t, "a change of the data directory was left half done");
-	bool clone = f & bit(t, "the settings allow a new clone, and the leader is alive");
+	bool diverged = f & bit(t, "it has diverged from the leader's history");
+	bool remake = f & bit(t, "it can be rewound or cloned anew, and the leader is alive");
 	bool unsure = f & bit(t, "the leader has not said yet where its timeline began");
-	bool leaving = f & bit(t, "the container is asked to end"),
-	     foreign = f & bit(t, "the data belongs to another cluster");
-	bool writable = does(rule, ACT_PROMOTE) || does(rule, ACT_START_PRIMARY);
-	if (writable && !(f & bit(t, "PostgreSQL may become writable")))
+	bool paused = f & bit(t, "the cluster is paused"), end = f & bit(t, "there is a reason to stop PostgreSQL");
+	bool foreign = f & bit(t, "the data belongs to another cluster");
+	if (does(rule, ACT_PROMOTE) && (!(f & bit(t, "PostgreSQL may become writable")) || paused))
 		return "becomes writable through a closed gate";
-	if (does(rule, ACT_MOVE_ASIDE) && !marked && !(diverged && clone))
-		return "moves healthy data aside";
-	bool upstream = f & bit(t, "another member leads"); /* without one a standby streams from nobody */
-	if ((does(rule, ACT_START_STANDBY) || does(rule, ACT_FOLLOW)) &&
-	    ((diverged && upstream) || unsure || foreign || leaving || !whole))
+	if (does(rule, ACT_FOLLOW) && (diverged || unsure || foreign || end))
 		return "streams what it may not";
-	if (does(rule, ACT_TERM_GO) && ((f & bit(t, "the lock is ours")) || !(f & bit(t, "PostgreSQL is down"))))
-		return "lets the container end too early";
+	if (does(rule, ACT_STOP) && !end && !((foreign || (diverged && remake)) && !paused))
+		return "stops what should run";
 	if ((f & bit(t, "something is being done to PostgreSQL")) && !does(rule, ACT_NONE) &&
 	    !does(rule, ACT_CANCEL_JOB))
 		return "two jobs at once";
+	if (does(rule, ACT_TERM_GO) || does(rule, ACT_START_PRIMARY) || does(rule, ACT_START_STANDBY))
+		return "does what is for the table of a stopped server";
 	return NULL;
 }
 
-static void postgres_is_only_moved_where_it_may_go(void **state)
+static void a_running_server_is_only_moved_where_it_may_go(void **state)
 {
 	(void)state;
 	check_every(tables[TABLE_DATABASE], database_is_safe);
+}
+
+/* A copy is given up, or changed, only for that of a leader who is alive; marked ones are never started. */
+static const char *start_is_safe(const struct table *t, uint32_t f, const struct rule *rule)
+{
+	bool whole = f & bit(t, "there is a data directory"), leader = f & bit(t, "another member leads");
+	bool marked = f & bit(t, "a change of the data directory was left half done");
+	bool diverged = f & bit(t, "it has diverged from the leader's history");
+	bool unsure = f & bit(t, "the leader has not said yet where its timeline began");
+	bool leaving = f & bit(t, "the container is asked to end"), lease = f & bit(t, "the lock is ours");
+	bool foreign = f & bit(t, "the data belongs to another cluster");
+	bool held = f & bit(t, "it was stopped to hand the lock over");
+	bool starts = does(rule, ACT_START_STANDBY) || does(rule, ACT_START_PRIMARY);
+	if (does(rule, ACT_START_PRIMARY) && !(f & bit(t, "PostgreSQL may become writable")))
+		return "becomes writable through a closed gate";
+	if (starts && (!whole || marked || foreign || leaving || held))
+		return "starts what must stay down";
+	if (does(rule, ACT_START_STANDBY) && ((diverged && leader) || unsure))
+		return "streams what it may not";
+	if (does(rule, ACT_WIPE) && (!(f & bit(t, "a new clone was asked for, and the leader is alive")) || lease))
+		return "removes data that nobody gave up";
+	if (does(rule, ACT_REWIND) && (!(f & bit(t, "pg_rewind can bring it back")) || lease || !(diverged || marked)))
+		return "rewinds what need not or cannot be";
+	bool clone = f & bit(t, "the settings allow a new clone, and the leader is alive");
+	bool again = f & bit(t, "that was a rewind, and it can be repeated");
+	if (does(rule, ACT_MOVE_ASIDE) && !(marked && (!again || clone)) && !(diverged && clone))
+		return "moves healthy data aside";
+	if (does(rule, ACT_TERM_GO) && lease)
+		return "lets the container end too early";
+	if (foreign && !does(rule, ACT_NONE) && !leaving)
+		return "changes data of another cluster";
+	return NULL;
+}
+
+static void a_stopped_server_is_only_started_where_it_may_be(void **state)
+{
+	(void)state;
+	check_every(tables[TABLE_START], start_is_safe);
 }
 
 static const char *bootstrap_is_safe(const struct table *t, uint32_t f, const struct rule *rule)
@@ -262,7 +309,8 @@ int main(void)
 		cmocka_unit_test(the_guard_fences_whatever_is_unsafe),
 		cmocka_unit_test(the_lock_is_written_only_by_right),
 		cmocka_unit_test(a_race_is_won_with_nothing_against_it),
-		cmocka_unit_test(postgres_is_only_moved_where_it_may_go),
+		cmocka_unit_test(a_running_server_is_only_moved_where_it_may_go),
+		cmocka_unit_test(a_stopped_server_is_only_started_where_it_may_be),
 		cmocka_unit_test(a_cluster_begins_once),
 		cmocka_unit_test(the_gates_open_in_one_case_only),
 		cmocka_unit_test(every_action_is_named),

@@ -96,10 +96,14 @@ const char *violation_text(void)
 
 /* Published as not covered: a machine whose clocks stood still, until it hears of the world again; and the instants
  * between the thaw of a container and its end. */
+static bool machine_is_excused(const struct machine *m)
+{
+	return m->resumed_at != 0 && world->now - m->resumed_at < world->options.ttl_max_s * SECOND_US + m->paused_us;
+}
+
 static bool is_excused(const struct server *s)
 {
-	const struct machine *m = s->process->pod->machine;
-	if (m->resumed_at != 0 && world->now - m->resumed_at < world->options.ttl_max_s * SECOND_US + m->paused_us)
+	if (machine_is_excused(s->process->pod->machine))
 		return true;
 	return s->process->thawed_at != 0 && world->now - s->process->thawed_at < THAW_TAKES_US;
 }
@@ -126,7 +130,7 @@ static void check_one_writer(const struct checker *c)
 	const struct server *first = NULL;
 	for (int i = 0; i < c->writer_count; i++) {
 		const struct server *s = c->writers[i];
-		if (!can_commit_now(s) || is_excused(s))
+		if (!can_commit_now(s) || is_excused(s) || (s->supervisor && supervisor_is_unguarded(s->supervisor)))
 			continue;
 		if (first)
 			violation("I1", "%s (%s) and %s (%s) can both commit", first->process->pod->name,
@@ -138,6 +142,8 @@ static void check_one_writer(const struct checker *c)
 /* Past T by the faster of the machine's clocks, and by more than a kill takes. */
 static void check_deadline(const struct server *s)
 {
+	if (s->supervisor && supervisor_is_unguarded(s->supervisor))
+		return;
 	struct supervisor *sup = s->supervisor;
 	struct instant t = supervisor_deadline(sup);
 	struct instant now = machine_now(supervisor_pod(sup)->machine);
@@ -166,18 +172,54 @@ static bool pod_can_commit(const struct pod *pod)
 	return false;
 }
 
+/* Published, too: a holder whose clocks stood still makes a deleted lock anew before anybody has said that he leads since. */
+static bool nobody_could_know(const struct server *s, const struct pod *author)
+{
+	char text[32];
+	const struct json *pod = api_get(world->api, "pods", s->process->pod->name);
+	const char *status = pod ? annotation(pod, "status") : "";
+	snprintf(text, sizeof(text), "\"timeline\":%u,", wal_branch(s->volume->at.branch)->timeline);
+	return machine_is_excused(author->machine) && strstr(status, text) == NULL;
+}
+
+/* In a pause, and after it while the holder has not said that it knows, nobody but a person moves the lead. */
+static void check_unguarded(const struct server *s, const struct pod *author)
+{
+	const char *kind = world->options.endpoints ? "endpoints" : "configmaps";
+	const struct json *move = api_get(world->api, kind, "sim-failover");
+	bool abandoned = !s->process->pod->current; /* a person deleted it by force, in a pause: published */
+	if (!abandoned && strcmp(annotation(move, "member"), author->name) != 0)
+		violation("I11", "%s takes the lock while %s, which no deadline ends, can commit", author->name,
+			  s->process->pod->name);
+}
+
 /* Whoever could commit under an earlier lease is dead before the lock can change hands (safety.md 3). */
 static void check_theft(const struct checker *c, const struct pod *author)
 {
 	for (int i = 0; i < c->writer_count; i++) {
 		const struct server *s = c->writers[i];
-		if (s->process->pod != author && can_commit_now(s) && !is_excused(s))
+		if (s->process->pod == author || !can_commit_now(s) || is_excused(s))
+			continue;
+		if (s->supervisor && supervisor_is_unguarded(s->supervisor))
+			check_unguarded(s, author);
+		else if (!nobody_could_know(s, author))
 			violation("I1", "%s (%s) takes the lock while %s (%s) can commit", author->name, author->uid,
 				  s->process->pod->name, s->process->pod->uid);
 	}
 }
 
-static void check_lock_write(struct checker *c, const struct record *now, struct pod *author)
+/* Whoever is named in a release has all that was ever committed by who releases. */
+static void check_heir(const struct pod *author, const char *heir)
+{
+	for (int i = 0; heir[0] != '\0' && i < world->pod_count; i++) {
+		const struct pod *pod = world->pods[i];
+		if (strcmp(pod->name, heir) == 0 && pod->current && !wal_is_prefix(author->volume->at, pod->volume->at))
+			violation("I3", "%s names %s as its heir, which has not everything", author->name, heir);
+	}
+	world->counters.handovers += heir[0] != '\0';
+}
+
+static void check_lock_write(struct checker *c, const struct record *now, const char *heir, struct pod *author)
 {
 	bool released = now->leader[0] == '\0' && c->record.leader[0] != '\0';
 	bool renewed = strcmp(now->leader, c->record.leader) == 0 && now->leader[0] != '\0' &&
@@ -186,6 +228,8 @@ static void check_lock_write(struct checker *c, const struct record *now, struct
 	if ((released || renewed) && c->holder && c->holder != author)
 		violation("I9", "a write of %s (%s), which does not hold the lock, changed the lock of %s (%s)",
 			  author->name, author->uid, c->holder->name, c->holder->uid);
+	if (released)
+		check_heir(author, heir);
 	if (released && pod_can_commit(author))
 		violation("I5", "%s released the lock and can still commit", author->name);
 	if (acquired && strcmp(now->leader, author->name) != 0)
@@ -240,7 +284,7 @@ void check_api_change(const struct api_change *change)
 	text_copy(now.leader, sizeof(now.leader), change->deleted ? "" : annotation(change->object, "leader"));
 	text_copy(now.acquire_time, sizeof(now.acquire_time), annotation(change->object, "acquireTime"));
 	if (change->author)
-		check_lock_write(c, &now, change->author);
+		check_lock_write(c, &now, annotation(change->object, "howdah.io/heir"), change->author);
 	else if (strcmp(now.leader, c->record.leader) != 0 || strcmp(now.acquire_time, c->record.acquire_time) != 0)
 		c->holder = NULL; /* restored or deleted: whose it is cannot be told */
 	c->record = now;
@@ -368,6 +412,8 @@ static bool somebody_could_lead(void)
 	const struct pod *stuck = faults_stuck_pod();
 	if (!stuck)
 		return true;
+	if (stuck->supervisor && supervisor_is_unguarded(stuck->supervisor))
+		return false; /* it stands still since a pause: a person goes first (safety.md S11) */
 	for (int i = 0; i < world->pod_count; i++) {
 		const struct volume *v = world->pods[i]->volume;
 		if (world->pods[i] != stuck && v->data == DATA_OK && !v->changing &&

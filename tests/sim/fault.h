@@ -43,6 +43,9 @@ enum fault {
 	FAULT_TWIN,
 	FAULT_TWIN_SAME_VOLUME,
 	FAULT_TTL_CHANGE,
+	FAULT_PAUSE,
+	FAULT_SWITCHOVER,
+	FAULT_FAILOVER,
 	FAULT_COUNT
 };
 
@@ -60,6 +63,8 @@ struct faults {
 	struct active active[ACTIVE_MAX];
 	struct event *next;
 	bool mild, stormy; /* the phase */
+	int64_t times[3];  /* ttl, loop_wait, retry_timeout in the dynamic configuration */
+	bool paused;
 	int64_t phase_ends, last_over;
 	bool hard_since_calm; /* something happened that may move the lock */
 };

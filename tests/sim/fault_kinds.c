@@ -473,15 +473,43 @@ static void twin_over(struct active *a)
 	pod_end(old);
 }
 
-static void set_times(int64_t ttl, int64_t loop_wait, int64_t retry)
+static void set_config(void)
 {
-	char text[400];
+	const struct faults *f = world->faults;
+	char text[480];
 	snprintf(text, sizeof(text),
 		 "{\"metadata\":{\"annotations\":{\"config\":\"{\\\"ttl\\\":%" PRId64 ",\\\"loop_wait\\\":%" PRId64
 		 ",\\\"retry_timeout\\\":%" PRId64 ",\\\"primary_start_timeout\\\":%" PRId64
-		 ",\\\"maximum_lag_on_failover\\\":%" PRId64 "}\"}}}",
-		 ttl, loop_wait, retry, world->options.start_timeout_s, world->options.lag_bytes);
-	api_patch(world->api, world->options.endpoints ? "endpoints" : "configmaps", "sim-config", text);
+		 ",\\\"maximum_lag_on_failover\\\":%" PRId64 ",\\\"pause\\\":%s}\"}}}",
+		 f->times[0], f->times[1], f->times[2], world->options.start_timeout_s, world->options.lag_bytes,
+		 f->paused ? "true" : "false");
+	api_patch(world->api, fault_lock_kind(), "sim-config", text);
+}
+
+static void set_times(int64_t ttl, int64_t loop_wait, int64_t retry)
+{
+	struct faults *f = world->faults;
+	f->times[0] = ttl;
+	f->times[1] = loop_wait;
+	f->times[2] = retry;
+	set_config();
+}
+
+static bool pause_begin(UNUSED struct active *a, UNUSED int64_t for_us)
+{
+	sim_trace("FAULT the cluster is paused");
+	world->faults->paused = true;
+	set_config();
+	return true;
+}
+
+static void pause_end(UNUSED struct active *a)
+{
+	for (struct supervisor *s = supervisor_next(NULL); s; s = supervisor_next(s))
+		if (supervisor_is_unguarded(s) && server_can_commit(supervisor_server(s)))
+			fault_counts[FAULT_PAUSE] += 1;
+	world->faults->paused = false;
+	set_config();
 }
 
 static bool ttl_change(UNUSED struct active *a, UNUSED int64_t for_us)
@@ -499,6 +527,32 @@ static void ttl_back(UNUSED struct active *a)
 	const struct sim_options *o = &world->options;
 	sim_trace("FAULT ttl is set back");
 	set_times(o->ttl_s, o->loop_wait_s, o->retry_timeout_s);
+}
+
+/* As the command line does when no REST API can be reached: the failover object is written. */
+static bool move_asked(struct active *a, UNUSED int64_t for_us)
+{
+	const struct json *lock = api_get(world->api, fault_lock_kind(), fault_lock_name());
+	const char *leader = json_get_text(json_path(lock, "metadata.annotations"), "leader");
+	bool failover = a->kind == FAULT_FAILOVER;
+	struct pod *to = any_pod();
+	char text[300];
+	if (!leader || !to || strcmp(to->name, leader) == 0)
+		return false;
+	const char *candidate = failover || sim_chance(500) ? to->name : NULL;
+	snprintf(text, sizeof(text),
+		 "{\"metadata\":{\"name\":\"sim-failover\",\"namespace\":\"default\",\"labels\":{\"application\":"
+		 "\"howdah\","
+		 "\"cluster-name\":\"sim\"},\"annotations\":{\"leader\":%s%s%s,\"member\":%s%s%s}}}",
+		 failover ? "null" : "\"", failover ? "" : leader, failover ? "" : "\"", candidate ? "\"" : "null",
+		 candidate ? candidate : "", candidate ? "\"" : "");
+	if (!api_patch(world->api, fault_lock_kind(), "sim-failover", text) &&
+	    !api_put(world->api, fault_lock_kind(), text))
+		return false;
+	sim_trace("FAULT %s from %s to %s", failover ? "failover" : "switchover", leader,
+		  candidate ? candidate : "any");
+	took_effect(a->kind);
+	return true;
 }
 
 const struct fault_kind fault_kinds_table[FAULT_COUNT] = {
@@ -538,6 +592,9 @@ const struct fault_kind fault_kinds_table[FAULT_COUNT] = {
 	[FAULT_TWIN] = { "twin, other volume", 12, 0, 5000, 240000, twin, twin_over },
 	[FAULT_TWIN_SAME_VOLUME] = { "twin, same volume", 15, 0, 5000, 90000, twin, twin_over },
 	[FAULT_TTL_CHANGE] = { "ttl changed", 15, 0, 5000, 90000, ttl_change, ttl_back },
+	[FAULT_PAUSE] = { "paused", 12, 0, 2000, 120000, pause_begin, pause_end },
+	[FAULT_SWITCHOVER] = { "switchover asked", 25, 0, 0, 0, move_asked, NULL },
+	[FAULT_FAILOVER] = { "failover asked", 10, 0, 0, 0, move_asked, NULL },
 };
 
 int fault_kinds(void)

@@ -181,6 +181,9 @@ void faults_init(void)
 	for (int i = 0; i < ACTIVE_MAX; i++)
 		f->active[i].kind = FAULT_COUNT;
 	f->last_over = world->now;
+	f->times[0] = world->options.ttl_s;
+	f->times[1] = world->options.loop_wait_s;
+	f->times[2] = world->options.retry_timeout_s;
 	f->hard_since_calm = true;
 	f->phase_ends = world->options.quiet ? INT64_MAX : world->now + sim_between(120, 240) * SECOND_US;
 	f->next = sim_after(10 * SECOND_US, NULL, on_next, NULL);

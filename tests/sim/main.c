@@ -49,6 +49,7 @@ static void choose_options(struct sim_options *o, const struct campaign *c, uint
 	o->ttl_s = o->loop_wait_s >= 10 ? 30 : 15;
 	o->retry_timeout_s = o->loop_wait_s >= 10 ? 10 : 4;
 	o->ttl_max_s = 120;
+	o->can_rewind = (h >> 20) % 2 == 0;
 	o->busybody = (h >> 25) % 4 == 0;
 	o->bad_clocks |= c->bad_clocks;
 	o->one_clock = c->one_clock;
@@ -71,6 +72,7 @@ static void add_counters(struct sim_counters *sum)
 	sum->lost_commits += c->lost_commits;
 	sum->api_requests += c->api_requests;
 	sum->agents += c->agents;
+	sum->handovers += c->handovers;
 }
 
 static bool run_seed(struct campaign *c, uint64_t seed)
@@ -98,9 +100,9 @@ static void report(const struct campaign *c, double took_s)
 	const struct sim_counters *s = &c->sum;
 	printf("%.1f cluster-hours in %.1f s (%.0f a minute), %ld events, %ld turns, %ld leaderships, %ld writable "
 	       "servers, "
-	       "%ld commits (%ld leader changes lost some), %ld API requests, %ld agents\n",
+	       "%ld commits (%ld leader changes lost some), %ld handed over, %ld API requests, %ld agents\n",
 	       c->virtual_hours, took_s, c->virtual_hours / took_s * 60, s->events, s->decisions, s->leaderships,
-	       s->promotions, s->commits, s->lost_commits, s->api_requests, s->agents);
+	       s->promotions, s->commits, s->lost_commits, s->handovers, s->api_requests, s->agents);
 }
 
 static bool report_faults(void)

@@ -35,6 +35,8 @@ MUTANTS = {
          ["--faults", "container killed,agent killed,cut from the API"]),
     18: ("equal timeline is no reason to clone", "I4", 300, 1,
          ["--faults", "machine died,leader object,losses,401,403,store restored"]),
+    25: ("resume lets others race at once", "I11 I1", 60, 1,
+         ["--faults", "paused,cut from the API,agent frozen,agent killed"]),
     26: ("start on a half-made directory", "I6", 30, 1, ["--faults", "agent killed,twin,container killed,machine died"]),
     27: ("directory touched without the volume's lock", "I6", 30, 1, []),
     29: ("label PATCH without version", "I10", 60, 1, ["--faults", CUTS + ",losses"]),
@@ -46,6 +48,8 @@ MUTANTS = {
     35: ("store keeps only newer objects", "I7", 500, 1, ["--faults", CUTS + ",store restored"]),
     36: ("unknown holder counts for the ttl in force", "I1", 300, 1,
          ["--faults", "ttl,leader object deleted,agent killed,API outage,cut from the API,agent frozen"]),
+    37: ("a leader object that is gone is made anew although another has led since", "I1", 400, 1,
+         ["--faults", "machine paused,leader object deleted"]),
 }
 
 

@@ -603,6 +603,11 @@ static uint32_t api_random(UNUSED void *arg)
 	return sim_random();
 }
 
+static bool refuses_expired(UNUSED void *arg)
+{
+	return sim_chance(500);
+}
+
 static void on_change(UNUSED void *arg, const struct api_change *change)
 {
 	check_api_change(change);
@@ -612,8 +617,11 @@ void net_init(void)
 {
 	world->net = calloc(1, sizeof(*world->net));
 	assert(world->net);
-	world->api = api_create(&(struct api_hooks){
-		.now_us = api_now, .random = api_random, .on_change = on_change, .on_watch = net_watch_wake });
+	world->api = api_create(&(struct api_hooks){ .now_us = api_now,
+						     .random = api_random,
+						     .refuses_expired = refuses_expired,
+						     .on_change = on_change,
+						     .on_watch = net_watch_wake });
 }
 
 void net_finish(void)

@@ -97,10 +97,14 @@ void driver_look_at_data(struct postgres *pg)
 		return;
 	}
 	in->data = v->changing && !mutant(26) ? DATA_MARKED : v->data;
+	in->rewind_marked = v->changing && v->rewinding;
+	in->rewind_timeline = v->rewind_timeline;
+	text_copy(in->rewind_source, sizeof(in->rewind_source), v->rewind_source);
+	in->can_rewind = world->options.can_rewind;
 	text_copy(in->system_identifier, sizeof(in->system_identifier), v->system_identifier);
 	in->control = v->control;
 	in->control_timeline = v->at.branch >= 0 ? wal_branch(v->at.branch)->timeline : 0;
-	bool clean = v->control == CONTROL_SHUT_DOWN || v->control == CONTROL_SHUT_DOWN_IN_RECOVERY;
+	bool clean = v->control == CONTROL_SHUT_DOWN_IN_RECOVERY;
 	in->newest_timeline = newest_timeline(v);
 	in->control_lsn = v->at.branch < 0 ? 0 : clean ? v->at.lsn : v->checkpoint_lsn;
 	in->has_standby_signal = v->standby_signal;
@@ -149,7 +153,9 @@ static void take_status(struct postgres *pg, const struct sup_status *st)
 	enum pg_tree tree = (enum pg_tree)(st->tree + 1);
 	in->attached = true;
 	in->tree = tree;
+	bool shut_down = in->writable && !st->writable && tree == PG_TREE_STOPPING;
 	in->writable = st->writable;
+	in->unguarded = st->unguarded;
 	in->nothing_left = tree == PG_TREE_DOWN && st->left == 0;
 	in->volume_locked = st->volume_locked || mutant(27);
 	in->term_pending = st->term_pending;
@@ -159,7 +165,7 @@ static void take_status(struct postgres *pg, const struct sup_status *st)
 	in->postmaster_at = (struct instant){ st->postmaster_at.boot_us, st->postmaster_at.raw_us };
 	if (tree != pg->last_tree)
 		take_end(pg, st, tree);
-	if (first || tree == PG_TREE_DOWN)
+	if (first || shut_down || tree == PG_TREE_DOWN)
 		driver_look_at_data(pg);
 	if (tree != pg->last_tree && driver_tree_is_up(tree))
 		postgres_probe(pg);
@@ -291,6 +297,8 @@ static void on_probe_answer(void *arg)
 	if (before.answers != in->answers || before.in_recovery != in->in_recovery ||
 	    before.streaming != in->streaming || before.timeline != in->timeline)
 		driver_changed(pg);
+	if (!pg->process->dead && pg->params.on_probed)
+		pg->params.on_probed(pg->params.arg);
 }
 
 void postgres_probe(struct postgres *pg)
@@ -358,13 +366,14 @@ const struct postgres_details *postgres_details(const struct postgres *pg)
 	return &pg->details;
 }
 
-void postgres_set_deadline(struct postgres *pg, struct instant deadline, const struct lease_token *token, bool answered)
+void postgres_set_deadline(struct postgres *pg, const struct deadline_order *order)
 {
 	struct message m = { .type = FRAME_DEADLINE,
 			     .deadline = { .number = ++pg->number,
-					   .at = { deadline.boot_us, deadline.raw_us },
-					   .answered = answered } };
-	lease_token_to_text(token, m.deadline.token, sizeof(m.deadline.token));
+					   .at = { order->at.boot_us, order->at.raw_us },
+					   .answered = order->answered,
+					   .unguarded = order->unguarded } };
+	lease_token_to_text(&order->token, m.deadline.token, sizeof(m.deadline.token));
 	(void)driver_send(pg, &m);
 }
 
@@ -448,10 +457,21 @@ void postgres_move_aside(struct postgres *pg)
 	driver_job_begin(pg, PG_JOB_ASIDE);
 }
 
+void postgres_rewind(struct postgres *pg, const struct upstream *from)
+{
+	if (driver_job_begin(pg, PG_JOB_REWIND))
+		pg->upstream = *from;
+}
+
+void postgres_wipe(struct postgres *pg)
+{
+	driver_job_begin(pg, PG_JOB_WIPE);
+}
+
 void postgres_cancel_job(struct postgres *pg)
 {
 	struct message m = { .type = FRAME_KILL };
-	if (pg->instance.job == PG_JOB_INITDB || pg->instance.job == PG_JOB_CLONE)
+	if (pg->instance.job == PG_JOB_INITDB || pg->instance.job == PG_JOB_CLONE || pg->instance.job == PG_JOB_REWIND)
 		(void)driver_send(pg, &m);
 }
 

@@ -195,8 +195,8 @@ static void make_empty(struct volume *v)
 {
 	v->data = DATA_EMPTY;
 	v->at.branch = -1;
-	v->changing = v->bootstrap = v->roles_made = v->standby_signal = false;
-	v->armed_timeline = v->next_timeline = 0;
+	v->changing = v->rewinding = v->bootstrap = v->roles_made = v->standby_signal = false;
+	v->armed_timeline = v->next_timeline = v->rewind_timeline = 0;
 	v->armed_token[0] = v->system_identifier[0] = '\0';
 	v->control = CONTROL_UNKNOWN;
 }
@@ -229,6 +229,50 @@ static void turn_run(struct postgres *pg, enum job_kind kind)
 		make_empty(v); /* a failed attempt removes what it made */
 	}
 	driver_job_over(pg, pg->run_ok, "the program failed");
+}
+
+/* A rewind that was cut leaves a directory that only another one can make whole. */
+static void turn_rewind(struct postgres *pg)
+{
+	struct volume *v = driver_volume(pg);
+	if (pg->step == 0) {
+		if (!may_write_files(pg) || v->data != DATA_OK || (v->changing && !v->rewinding)) {
+			driver_job_over(pg, false, "not a directory of ours that can be rewound");
+			return;
+		}
+		v->changing = v->rewinding = true;
+		struct message m = { .type = FRAME_RUN, .job = JOB_REWIND };
+		text_copy(m.host, sizeof(m.host), pg->upstream.host);
+		ask(pg, &m);
+		return;
+	}
+	if (pg->step == 1 && answer(pg) == ANSWERED)
+		pg->step = 2;
+	if (pg->instance.job == PG_JOB_NONE || pg->step != 2 || !pg->run_done)
+		return;
+	if (pg->run_ok && may_write_files(pg)) {
+		v->standby_signal = true;
+		v->changing = v->rewinding = false;
+		v->rewind_timeline = 0;
+		v->armed_timeline = 0;
+	}
+	driver_job_over(pg, pg->run_ok, "pg_rewind failed");
+}
+
+static void turn_wipe(struct postgres *pg)
+{
+	struct volume *v = driver_volume(pg);
+	if (pg->step++ == 0) {
+		loop_timer_set(pg->step_timer, sim_between(1, 2000));
+		return;
+	}
+	if (!may_write_files(pg) || pg->instance.tree != PG_TREE_DOWN) {
+		driver_job_over(pg, false, "not now");
+		return;
+	}
+	check_data_removed(v, v->changing || v->bootstrap);
+	make_empty(v);
+	driver_job_over(pg, true, "");
 }
 
 /* Aside is a rename: what is in it stays on the volume under another name, unless this attempt made it. */
@@ -289,6 +333,12 @@ void driver_job_turn(struct postgres *pg)
 		break;
 	case PG_JOB_ASIDE:
 		turn_aside(pg);
+		break;
+	case PG_JOB_REWIND:
+		turn_rewind(pg);
+		break;
+	case PG_JOB_WIPE:
+		turn_wipe(pg);
 		break;
 	case PG_JOB_POST_BOOTSTRAP:
 		turn_roles(pg);

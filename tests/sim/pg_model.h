@@ -10,7 +10,7 @@
 /* A connection has a buffer of its own; the listener's backlog holds some more. */
 enum { QUEUE_MAX = 288, QUEUE_OF_ONE = 256, REPLIES_MAX = 64 };
 
-enum job_kind { JOB_NONE, JOB_INITDB, JOB_CLONE, JOB_LOOK };
+enum job_kind { JOB_NONE, JOB_INITDB, JOB_CLONE, JOB_REWIND, JOB_LOOK };
 
 struct message {
 	enum frame_type type; /* 0: the agent's end was closed */
@@ -27,7 +27,7 @@ struct message {
 
 struct sup_status {
 	enum tree_state tree;
-	bool writable, volume_locked, term_pending, fenced;
+	bool writable, volume_locked, term_pending, fenced, unguarded;
 	uint32_t left, fence_reason;
 	uint64_t nonce, postmaster_count;
 	struct frame_instant deadline, postmaster_at;

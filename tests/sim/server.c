@@ -60,10 +60,12 @@ static bool would_stream(const struct position *mine, const struct position *the
 	return mine->lsn <= wal_left_at(theirs->branch, n);
 }
 
+/* A primary that stops in an orderly way goes on sending until the end. */
 static bool serves_wal(const struct server *u)
 {
+	bool stops = u->phase == SERVER_STOPPING && u->orderly && u->volume->control == CONTROL_IN_PRODUCTION;
 	return u->process && u->process->frozen == 0 && u->postmaster &&
-	       (u->phase == SERVER_PRIMARY || u->phase == SERVER_STANDBY || u->phase == SERVER_PROMOTING);
+	       (stops || u->phase == SERVER_PRIMARY || u->phase == SERVER_STANDBY || u->phase == SERVER_PROMOTING);
 }
 
 static bool stream_can_go_on(const struct server *s)
@@ -272,17 +274,35 @@ static void take_last_wal(struct server *s, struct server *of)
 	}
 }
 
+static void on_archived(void *arg)
+{
+	struct server *s = arg;
+	struct supervisor *sup = s->supervisor;
+	s->step = NULL;
+	gone(s);
+	supervisor_postmaster_died(sup);
+}
+
 static void on_stopped(void *arg)
 {
 	struct server *s = arg;
 	struct volume *v = s->volume;
 	s->step = NULL;
 	if (v->control == CONTROL_IN_PRODUCTION) {
+		v->checkpoint_lsn = v->at.lsn; /* pg_control names where the shutdown's record begins */
 		wal_append(&v->at, 120);
 		s->phase = SERVER_PRIMARY; /* walsenders end last: whoever streams gets all of it */
 		s->was_writable = false;
 		each_server(take_last_wal, s);
 		v->control = CONTROL_SHUT_DOWN;
+		s->phase = SERVER_STOPPING;
+		check_writers_changed();
+		if (sim_chance(300)) { /* an archiver that takes its time */
+			s->step = sim_after(sim_skewed(100 * MS_US, 5 * SECOND_US, 120 * SECOND_US), s->process,
+					    on_archived, s);
+			supervisor_shut_down(s->supervisor);
+			return;
+		}
 	} else {
 		v->control = CONTROL_SHUT_DOWN_IN_RECOVERY;
 	}
@@ -316,6 +336,7 @@ void server_stop(struct server *s, bool immediate)
 	cancel_all(s);
 	s->upstream = NULL;
 	s->phase = SERVER_STOPPING;
+	s->orderly = !immediate;
 	if (immediate)
 		s->step = sim_after(sim_between(5, 300) * MS_US, s->process, on_crashed_down, s);
 	else

@@ -6,8 +6,8 @@
 #define HOWDAH_TESTS_SIM_SIM_H
 
 #include "agent/agent.h"
-#include "api.h"
 #include "base/mutant.h"
+#include "kubemodel/api.h"
 
 #include <stdio.h>
 
@@ -72,6 +72,7 @@ struct sim_options {
 	bool quiet;                         /* no faults at all */
 	bool bad_clocks;                    /* BOOTTIME up to 8 % off */
 	bool one_clock;                     /* RAW is no better: both up to 3 % off */
+	bool can_rewind;                    /* checksums, or hint bits in the WAL */
 	bool busybody;                      /* somebody annotates the leader object all the time */
 	int64_t start_timeout_s, lag_bytes; /* primary_start_timeout, maximum_lag_on_failover */
 	bool trace;
@@ -81,7 +82,7 @@ struct sim_options {
 };
 
 struct sim_counters {
-	long events, decisions, leaderships, promotions, commits, lost_commits, api_requests, agents;
+	long events, decisions, leaderships, promotions, commits, lost_commits, api_requests, agents, handovers;
 	long rules; /* not used by rules that never fired */
 };
 
@@ -252,6 +253,7 @@ bool wal_is_prefix(struct position a, struct position b);
 uint64_t wal_left_at(int of, uint32_t timeline);
 /* The branch with this timeline number in the history of `of`; -1: none. */
 int wal_ancestor(int of, uint32_t timeline);
+bool wal_rewind(struct position *at, struct position source); /* false: nothing in common */
 void wal_history(int of, struct history *history);
 
 /* ---- server.c: the data directory and the processes on it ---- */
@@ -264,8 +266,11 @@ struct volume {
 	enum control_state control;
 	uint64_t checkpoint_lsn;
 	bool standby_signal;
-	bool changing;  /* the marker of an unfinished change */
-	bool bootstrap; /* the marker of our own attempt */
+	bool changing;            /* the marker of an unfinished change */
+	bool bootstrap;           /* the marker of our own attempt */
+	uint32_t rewind_timeline; /* ... onto this one, of that member */
+	char rewind_source[NAME_SIZE];
+	bool rewinding; /* with changing: by a rewind */
 	bool roles_made;
 	uint32_t next_timeline; /* the number its next promotion takes */
 	uint32_t armed_timeline;
@@ -288,6 +293,7 @@ struct server {
 	bool as_primary;         /* how it was started */
 	bool postmaster;         /* alive */
 	bool orphan;             /* a backend that outlives the postmaster and commits on and on */
+	bool orderly;            /* stopping: by a fast or smart stop */
 	bool was_writable;       /* while stopping: backends may still commit */
 	struct server *upstream; /* it streams from; NULL: it does not */
 	struct event *step, *receive, *stream_retry, *dying;
@@ -321,10 +327,12 @@ struct process *supervisor_process(struct supervisor *s);
 struct pod *supervisor_pod(struct supervisor *s);
 struct instant supervisor_deadline(const struct supervisor *s);
 bool supervisor_is_fencing(const struct supervisor *s);
+bool supervisor_is_unguarded(const struct supervisor *s); /* paused: it acts on nothing by itself */
 bool supervisor_may_be_writable(const struct supervisor *s);
 void supervisor_postmaster_died(struct supervisor *s);
 void supervisor_nothing_left(struct supervisor *s);
 void supervisor_ready(struct supervisor *s);
+void supervisor_shut_down(struct supervisor *s);
 
 /* ---- clients.c ---- */
 void clients_init(void);

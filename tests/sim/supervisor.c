@@ -71,6 +71,11 @@ bool supervisor_is_fencing(const struct supervisor *s)
 	return s->status.tree == TREE_FENCING;
 }
 
+bool supervisor_is_unguarded(const struct supervisor *s)
+{
+	return s->status.unguarded;
+}
+
 bool supervisor_may_be_writable(const struct supervisor *s)
 {
 	return s->status.writable;
@@ -206,7 +211,7 @@ static enum machine_action event(struct supervisor *s, enum machine_event e)
 static void check_deadline(struct supervisor *s)
 {
 	struct frame_instant now = now_of(s);
-	if (mutant(1) || s->talked_out || !s->status.writable || s->status.tree == TREE_FENCING)
+	if (mutant(1) || s->talked_out || !s->status.writable || s->status.unguarded || s->status.tree == TREE_FENCING)
 		return;
 	if (machine_deadline_passed(&s->status.deadline, &now))
 		event(s, EVENT_DEADLINE_PASSED);
@@ -225,7 +230,7 @@ static void watch_deadline(struct supervisor *s)
 {
 	const struct machine *m = s->pod->machine;
 	sim_cancel(&s->deadline_due);
-	if (!s->status.writable || s->status.tree == TREE_FENCING)
+	if (!s->status.writable || s->status.unguarded || s->status.tree == TREE_FENCING)
 		return;
 	int64_t boot = clock_until(&m->boot, s->status.deadline.boot_us),
 		raw = clock_until(&m->raw, s->status.deadline.raw_us);
@@ -244,6 +249,15 @@ void supervisor_postmaster_died(struct supervisor *s)
 void supervisor_nothing_left(struct supervisor *s)
 {
 	s->nothing_left_due = true;
+	turn_soon(s);
+}
+
+/* pg_control says "shut down", and the postmaster lives on for the archiver: nothing can commit any more. */
+void supervisor_shut_down(struct supervisor *s)
+{
+	if (s->status.tree == TREE_STOPPING)
+		s->status.writable = false;
+	s->status_due = true;
 	turn_soon(s);
 }
 
@@ -321,12 +335,14 @@ static enum reply_code handle_deadline(struct supervisor *s, const struct messag
 		return REPLY_FENCING;
 	struct machine_deadline present = { s->deadline_generation, s->deadline_number, s->status.deadline };
 	struct machine_deadline asked = { s->generation, m->deadline.number, m->deadline.at };
-	enum reply_code code = machine_accept_deadline(&present, &asked, &now, s->status.writable);
+	enum reply_code code =
+		machine_accept_deadline(&present, &asked, &now, s->status.writable && !m->deadline.unguarded);
 	if (code != REPLY_OK)
 		return code;
 	s->deadline_generation = asked.generation;
 	s->deadline_number = asked.number;
 	s->status.deadline = asked.at;
+	s->status.unguarded = m->deadline.unguarded;
 	memcpy(s->status.token, m->deadline.token, sizeof(s->status.token));
 	s->answered |= m->deadline.answered == 1;
 	if (mutant(16) && s->status.tree == TREE_FENCING && s->server.process) {
@@ -418,6 +434,28 @@ static void on_clone_done(void *arg)
 	job_end(s, ok);
 }
 
+static bool serves(const struct supervisor *s, struct process *from)
+{
+	struct server *u =
+		from && !from->dead && from->pod->supervisor ? supervisor_server(from->pod->supervisor) : NULL;
+	return u && u->process == from && from->frozen == 0 && u->phase == SERVER_PRIMARY &&
+	       net_reaches_pod(s->pod, from->pod);
+}
+
+static void on_rewind_done(void *arg)
+{
+	struct supervisor *s = arg;
+	struct volume *v = s->pod->volume;
+	s->job_done = NULL;
+	const struct volume *source =
+		serves(s, s->clone_from) ? supervisor_server(s->clone_from->pod->supervisor)->volume : NULL;
+	bool same = source && v->rewind_timeline == wal_branch(source->at.branch)->timeline;
+	bool ok = same && !sim_chance(20) && wal_rewind(&v->at, source->at);
+	if (ok)
+		v->control = CONTROL_IN_ARCHIVE_RECOVERY;
+	job_end(s, ok);
+}
+
 static void on_look_done(void *arg)
 {
 	struct supervisor *s = arg;
@@ -450,6 +488,18 @@ static enum reply_code handle_run(struct supervisor *s, const struct message *m)
 			      (u->phase == SERVER_PRIMARY || u->phase == SERVER_STANDBY);
 		s->job_done = sim_after(serves ? sim_skewed(500 * MS_US, 8 * SECOND_US, 60 * SECOND_US) : 300 * MS_US,
 					s->process, on_clone_done, s);
+		break;
+	}
+	case JOB_REWIND: {
+		struct server *u = server_at(m->host, 5432);
+		s->clone_from = u ? u->process : NULL;
+		if (serves(s, s->clone_from) && v->rewind_timeline == 0) {
+			v->rewind_timeline = wal_branch(u->volume->at.branch)->timeline;
+			text_copy(v->rewind_source, sizeof(v->rewind_source), u->process->pod->name);
+		}
+		s->job_done = sim_after(
+			serves(s, s->clone_from) ? sim_skewed(300 * MS_US, 4 * SECOND_US, 40 * SECOND_US) : 300 * MS_US,
+			s->process, on_rewind_done, s);
 		break;
 	}
 	default:
@@ -620,14 +670,20 @@ bool supervisor_send(struct supervisor *s, const struct message *message)
 	return true;
 }
 
+/* What a closed connection still had to say is read before its end is; an opening that is closed already opens nothing. */
 void supervisor_forget_agent(struct supervisor *s, const struct postgres *agent, uint64_t connection)
 {
-	for (int i = 0; i < s->count; i++)
-		if (s->queue[(s->first + i) % QUEUE_MAX].from == agent)
-			s->queue[(s->first + i) % QUEUE_MAX].from = NULL;
+	for (int i = 0; i < s->count; i++) {
+		struct message *m = &s->queue[(s->first + i) % QUEUE_MAX];
+		if (m->from == agent)
+			m->from = NULL;
+		if (m->connection == connection && m->type == FRAME_HELLO)
+			m->type = 0;
+	}
 	if (s->agent == agent)
 		s->agent = NULL;
-	if (!supervisor_send(s, &(struct message){ .type = 0, .connection = connection }))
+	if (s->connection == connection &&
+	    !supervisor_send(s, &(struct message){ .type = 0, .connection = connection }))
 		s->connection = 0;
 }
 

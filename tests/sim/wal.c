@@ -92,3 +92,51 @@ void wal_history(int of, struct history *history)
 	for (int i = 0; i < count; i++)
 		history->entries[i] = lines[count - 1 - i];
 }
+
+enum { TIMELINES_MAX = 512 };
+
+struct stretch { /* one timeline of a history */
+	uint32_t timeline;
+	uint64_t begin, end;
+};
+
+/* Oldest first. */
+static int list_timelines(struct position of, struct stretch *list)
+{
+	int count = 0, first;
+	uint64_t end = of.lsn;
+	for (int id = of.branch; id >= 0 && count < TIMELINES_MAX; id = wal_branch(id)->parent) {
+		const struct branch *b = wal_branch(id);
+		if (count > 0 && list[count - 1].timeline == b->timeline) {
+			list[count - 1].begin = b->begin;
+		} else {
+			list[count++] = (struct stretch){ b->timeline, b->begin, end };
+		}
+		end = b->begin;
+	}
+	for (first = 0; first < count / 2; first++) {
+		struct stretch keep = list[first];
+		list[first] = list[count - 1 - first];
+		list[count - 1 - first] = keep;
+	}
+	return count;
+}
+
+/* By numbers and their beginnings, as pg_rewind compares two histories: a number that means two timelines leads it astray. */
+bool wal_rewind(struct position *at, struct position source)
+{
+	static struct stretch mine[TIMELINES_MAX], theirs[TIMELINES_MAX];
+	int a = list_timelines(*at, mine), b = list_timelines(source, theirs), common = 0;
+	while (common < a && common < b && mine[common].timeline == theirs[common].timeline &&
+	       (common == 0 || mine[common].begin == theirs[common].begin))
+		common++;
+	if (common == 0)
+		return false;
+	uint64_t fork = mine[common - 1].end < theirs[common - 1].end ? mine[common - 1].end : theirs[common - 1].end;
+	while ((wal_branch(at->branch)->begin > fork ||
+		wal_branch(at->branch)->timeline != mine[common - 1].timeline) &&
+	       wal_branch(at->branch)->parent >= 0)
+		at->branch = wal_branch(at->branch)->parent;
+	at->lsn = fork;
+	return true;
+}

@@ -1,6 +1,8 @@
 /* The postgres layer by hand, for tests: acts come in as lines, what is sensed goes out as one JSON object a line.
- * usage: driver NAME DATA_DIR RUN_DIR PORT SUPERVISOR */
+ * usage: driver NAME DATA_DIR RUN_DIR PORT SUPERVISOR [SETTINGS]
+ * SETTINGS is JSON: bin_dir, basebackup, parameters and recovery_conf as in `postgresql`, and initdb: options besides the usual ones. */
 #include "base/log.h"
+#include "postgres/gucs.h"
 #include "postgres/postgres.h"
 
 #include <stdio.h>
@@ -110,7 +112,8 @@ static struct upstream upstream_of(char *const words[])
 
 static void set_parameter(struct driver *d, const char *name, const char *value)
 {
-	struct json *parameters = json_new_object();
+	const struct json *before = json_get(d->config.postgresql, "parameters");
+	struct json *parameters = before == NULL ? json_new_object() : json_copy(before);
 	json_set_text(parameters, name, value);
 	json_set(d->config.postgresql, "parameters", parameters);
 	postgres_reload(d->pg);
@@ -131,6 +134,14 @@ static void sync_slots(struct driver *d, char *const words[])
 	for (int i = 1; words[i] != NULL && count < MEMBERS_MAX; i++)
 		text_copy(names[count++], NAME_SIZE, words[i]);
 	postgres_sync_slots(d->pg, (const char(*)[NAME_SIZE])names, count);
+}
+
+/* To the number that was claimed; to the next one when none was. */
+static void promote(struct driver *d, const char *claimed)
+{
+	int64_t timeline = (int64_t)postgres_instance(d->pg)->newest_timeline + 1;
+	if (claimed == NULL || text_to_i64(claimed, &timeline))
+		postgres_promote(d->pg, &d->token, (uint32_t)timeline);
 }
 
 /* set KEY JSON: below `postgresql`; local JSON: the local configuration. The text may have blanks in it. */
@@ -188,6 +199,10 @@ static bool act_on_cluster(struct driver *d, char *const words[])
 		postgres_follow(d->pg, &upstream);
 	else if (text_equal(verb, "slots"))
 		sync_slots(d, words);
+	else if (text_equal(verb, "primary"))
+		postgres_start_primary(d->pg, &d->token);
+	else if (text_equal(verb, "promote"))
+		promote(d, words[1]);
 	else if (text_equal(verb, "param") && words[1] != NULL && words[2] != NULL)
 		set_parameter(d, words[1], words[2]);
 	else if (text_equal(verb, "password") && words[1] != NULL)
@@ -199,19 +214,44 @@ static bool act_on_cluster(struct driver *d, char *const words[])
 	return true;
 }
 
+/* What the parameters' table says for the version that runs, one JSON object: name to [type, min, max, unit, words]. */
+static void print_rules(struct driver *d)
+{
+	static const char *const types[] = { "bool", "bool_enum", "enum", "int", "real", "text" };
+	int version = postgres_instance(d->pg)->server_version;
+	AUTO(json) struct json *o = json_new_object();
+	for (int i = 0; i < guc_rules_count; i++) {
+		const struct guc_rule *rule = &guc_rules[i];
+		if (guc_rule_find(rule->name, version) != rule)
+			continue;
+		struct json *row = json_new_array();
+		json_push(row, json_new_text(types[rule->type]));
+		json_push(row, json_new_double(rule->min));
+		json_push(row, json_new_double(rule->max));
+		json_push(row, json_new_text(rule->unit == NULL ? "" : rule->unit));
+		json_push(row, json_new_text(rule->words == NULL ? "" : rule->words));
+		json_set(o, rule->name, row);
+	}
+	for (int i = 0; i < recovery_rules_count; i++)
+		json_set(o, recovery_rules[i].name, json_new_null());
+	AUTO(text) char *text = json_print_text(o, JSON_COMPACT);
+	printf("%s\n", text);
+	fflush(stdout);
+}
+
 static void act(struct driver *d, char *const words[])
 {
 	const char *verb = words[0];
 	if (verb == NULL)
 		return;
+	if (text_equal(verb, "rules")) {
+		print_rules(d);
+		return;
+	}
 	if (act_on_cluster(d, words) || act_by_hand(d, words))
 		; /* done */
 	else if (text_equal(verb, "initdb"))
 		postgres_initdb(d->pg);
-	else if (text_equal(verb, "primary"))
-		postgres_start_primary(d->pg, &d->token);
-	else if (text_equal(verb, "promote"))
-		postgres_promote(d->pg, &d->token, postgres_instance(d->pg)->newest_timeline + 1);
 	else if (text_equal(verb, "stop"))
 		postgres_stop(d->pg, words[1] != NULL);
 	else if (text_equal(verb, "post_bootstrap"))
@@ -267,19 +307,45 @@ static void set_text(char *to, size_t size, const char *from)
 		exit(2);
 }
 
+static const char usual[] = "{\"initdb\": [\"data-checksums\", \"no-sync\", {\"auth-host\": \"scram-sha-256\"}],"
+			    " \"pg_hba\": [\"host replication replicator 127.0.0.1/32 scram-sha-256\","
+			    " \"host all all 127.0.0.1/32 scram-sha-256\"]}";
+
+static void set_local(struct config *config, const struct json *settings)
+{
+	struct err err;
+	struct json *bootstrap = json_parse(usual, strlen(usual), &err), *initdb = json_new_array();
+	const struct json *const lists[] = { json_get(bootstrap, "initdb"), json_get(settings, "initdb") };
+	for (size_t i = 0; i < ARRAY_SIZE(lists); i++)
+		for (const struct json *item = json_first(lists[i]); item != NULL; item = json_next(item))
+			json_push(initdb, json_copy(item));
+	json_set(bootstrap, "initdb", initdb);
+	config->local = json_new_object();
+	json_set(config->local, "bootstrap", bootstrap);
+}
+
+static void set_postgresql(struct config *config, const struct json *settings)
+{
+	static const char *const keys[] = { "basebackup", "parameters", "recovery_conf" };
+	config->postgresql = json_new_object();
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+		if (json_get(settings, keys[i]) != NULL)
+			json_set(config->postgresql, keys[i], json_copy(json_get(settings, keys[i])));
+	if (json_get_text(settings, "bin_dir") != NULL)
+		set_text(config->bin_dir, sizeof(config->bin_dir), json_get_text(settings, "bin_dir"));
+}
+
 static void configure(struct config *config, char *argv[])
 {
 	struct err err;
 	int64_t port;
-	static const char local[] =
-		"{\"bootstrap\": {\"initdb\": [\"data-checksums\", \"no-sync\", {\"auth-host\": \"scram-sha-256\"}],"
-		" \"pg_hba\": [\"host replication replicator 127.0.0.1/32 scram-sha-256\","
-		" \"host all all 127.0.0.1/32 scram-sha-256\"]}}";
-	if (!text_to_i64(argv[4], &port))
+	const char *text = argv[6] == NULL ? "{}" : argv[6];
+	AUTO(json) struct json *settings = json_parse(text, strlen(text), &err);
+	if (!text_to_i64(argv[4], &port) || settings == NULL)
 		exit(2);
-	config->local = json_parse(local, strlen(local), &err);
+	set_local(config, settings);
+	set_postgresql(config, settings);
 	config->dynamic = json_new_object();
-	config->postgresql = json_new_object();
 	config->settings = (struct settings){ .ttl_ms = 15000, .loop_wait_ms = 1000, .use_slots = true };
 	set_text(config->name, sizeof(config->name), argv[1]);
 	set_text(config->scope, sizeof(config->scope), "demo");
@@ -287,8 +353,6 @@ static void configure(struct config *config, char *argv[])
 	set_text(config->config_dir, sizeof(config->config_dir), argv[2]);
 	set_text(config->run_dir, sizeof(config->run_dir), argv[3]);
 	set_text(config->supervisor, sizeof(config->supervisor), argv[5]);
-	if (getenv("DRIVER_BIN_DIR") != NULL)
-		set_text(config->bin_dir, sizeof(config->bin_dir), getenv("DRIVER_BIN_DIR"));
 	set_text(config->config_base_name, sizeof(config->config_base_name), "postgresql");
 	snprintf(config->pgpass, sizeof(config->pgpass), "%.200s/pgpass", argv[3]);
 	set_text(config->pg_listen.host, sizeof(config->pg_listen.host), "127.0.0.1");
@@ -305,7 +369,7 @@ int main(int argc, char *argv[])
 {
 	static struct driver d;
 	struct err err = { .kind = ERR_NONE };
-	if (argc != 6)
+	if (argc != 6 && argc != 7)
 		return 2;
 	log_set_level(LOG_DEBUG);
 	configure(&d.config, argv);

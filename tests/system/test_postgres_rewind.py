@@ -9,7 +9,8 @@ import threading
 import time
 
 import pytest
-from test_postgres_driver import AS_POSTGRES, members, primary, programs, sh, standby  # noqa: F401
+
+from member import AS_POSTGRES, is_alive, sh
 
 BIN = pathlib.Path(sh("pg_config", "--bindir").stdout.strip())
 MEGA = 1 << 20
@@ -235,10 +236,10 @@ def restart_with_archive(a, command):
 
 
 @pytest.mark.parametrize("by", ["pg_rewind", "us"])
-def test_missing_wal_comes_from_the_archive(diverged, monkeypatch, by):
+def test_missing_wal_comes_from_the_archive(diverged, by):
     a, b = diverged
     if by == "us":
-        monkeypatch.setenv("DRIVER_BIN_DIR", str(other_programs(a, OLD_REWIND)))
+        a.settings["bin_dir"] = str(other_programs(a, OLD_REWIND))
     a.do("stop")
     a.detach()
     a.attach()
@@ -259,9 +260,9 @@ def test_missing_wal_comes_from_the_archive(diverged, monkeypatch, by):
     streams_from(a, b)
 
 
-def test_wal_that_the_archive_does_not_have_ends_the_attempt(diverged, monkeypatch):
+def test_wal_that_the_archive_does_not_have_ends_the_attempt(diverged):
     a, b = diverged
-    monkeypatch.setenv("DRIVER_BIN_DIR", str(other_programs(a, OLD_REWIND)))
+    a.settings["bin_dir"] = str(other_programs(a, OLD_REWIND))
     a.do("stop")
     a.detach()
     a.attach()
@@ -314,12 +315,12 @@ def test_an_archive_that_takes_nothing_keeps_no_member_away(primary, standby):
     streams_from(a, b)
 
 
-def test_a_rewind_that_dies_at_its_very_end_is_done_again(diverged, monkeypatch):
+def test_a_rewind_that_dies_at_its_very_end_is_done_again(diverged):
     a, b = diverged
     ended = a.home / "ended"
     dies = (f'#!/bin/sh\n{BIN}/pg_rewind "$@" || exit\ncase "$*" in *--dry-run*) exit;; esac\n'
             f"test -e {ended} || {{ touch {ended}; kill -9 $$; }}\n")
-    monkeypatch.setenv("DRIVER_BIN_DIR", str(other_programs(a, dies)))
+    a.settings["bin_dir"] = str(other_programs(a, dies))
     crash(a)
     a.detach()
     a.attach()
@@ -422,13 +423,6 @@ def test_a_callback_gets_action_role_and_cluster(primary, script):
     assert f"PGDATA={primary.data}" in env and "geheim" not in env and "PGPASS" not in env
 
 
-def alive(pid):
-    try:
-        return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except OSError:
-        return False
-
-
 def test_a_running_callback_and_its_children_die_for_the_next(primary, script):
     children = primary.home / "hooks" / "children"
     slow, slow_said = script("slow", f"sleep 1000 & echo $! > {children}.new; mv {children}.new {children}; wait")
@@ -440,15 +434,15 @@ def test_a_running_callback_and_its_children_die_for_the_next(primary, script):
     primary.say("callback", "on_start", "primary")
     until(children.exists, "the child of on_start")
     pids = [int(slow_said()[0].split()[0]), int(children.read_text())]
-    assert all(alive(pid) for pid in pids)
+    assert all(is_alive(pid) for pid in pids)
     primary.say("callback", "on_stop", "primary")
     until(quick_said, "on_stop")
-    assert not any(alive(pid) for pid in pids)
+    assert not any(is_alive(pid) for pid in pids)
     first = int(reload_said()[0].split()[0])
-    assert alive(first)  # in a slot of its own
+    assert is_alive(first)  # in a slot of its own
     primary.say("callback", "on_reload", "primary")
     until(lambda: len(reload_said()) == 2, "the next on_reload")
-    assert not alive(first)
+    assert not is_alive(first)
     os.kill(int(reload_said()[1].split()[0]), signal.SIGTERM)
     until(lambda: "a callback ended with -1" in primary.tail(), "its end in the log")
 
@@ -486,13 +480,13 @@ def test_a_promotion_is_cancelled_while_pre_promote_runs(standby, script):
     standby.say("cancel")
     standby.wait(lambda s: s["job"] == "none")
     assert standby.state["failure"] == "pre_promote was killed" and standby.state["armed_timeline"] == 0
-    assert not alive(pid) and standby.sql("SELECT pg_is_in_recovery()") == "t"
+    assert not is_alive(pid) and standby.sql("SELECT pg_is_in_recovery()") == "t"
     # a stop does not wait for it either
     standby.say("promote")
     until(lambda: len(said()) == 2, "pre_promote")
     put(standby, "before_stop", str(path))
     standby.do("stop", "immediate")
-    assert not alive(int(said()[1].split()[0])) and len(said()) == 2
+    assert not is_alive(int(said()[1].split()[0])) and len(said()) == 2
 
 
 def test_before_stop_sees_the_server_and_cannot_prevent_the_stop(primary, script):
@@ -509,7 +503,7 @@ def test_before_stop_sees_the_server_and_cannot_prevent_the_stop(primary, script
     put(primary, "before_stop", str(path))
     begin = time.monotonic()
     primary.do("stop")
-    assert 9 < time.monotonic() - begin < 20 and not alive(int(said()[0].split()[0]))
+    assert 9 < time.monotonic() - begin < 20 and not is_alive(int(said()[0].split()[0]))
 
 
 # ---- passwords, checkpoint ----

@@ -13,8 +13,10 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
+import psycopg2
 import pytest
 
 from supervisor_client import FAST, PRIMARY, SMART, STANDBY, Client, Gone, clocks, wait_until
@@ -27,6 +29,9 @@ USER = "postgres" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
 BECOME = ["setpriv", f"--reuid={USER}", f"--regid={USER}", "--init-groups"] if os.geteuid() == 0 else []
 ENV = {"PATH": os.environ["PATH"], "LC_ALL": "C", "TZ": "UTC"}
 COMMIT_LOOP = "do $$ begin loop insert into t values (1); commit; end loop; end $$"
+
+OPENAT = 257 if os.uname().machine == "x86_64" else 56
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root sees what system call a process waits in")
 
 pytestmark = pytest.mark.skipif(BIN is None or not SUPERVISOR.exists(), reason="needs PostgreSQL and the supervisor")
 
@@ -380,6 +385,158 @@ def test_a_promotion_by_hand_under_a_deadline_counts_as_writable(member, agent):
     agent.deadline(-1)
     agent.wait_tree("down")
     assert agent.reason == "deadline"
+
+
+# --- storage that hangs
+
+
+def hanging(member, name):
+    """The children of the supervisor that wait in open() of a file in the data directory, by their system call."""
+    found = []
+    for pid in children(member.processes[0].pid):
+        with contextlib.suppress(OSError):
+            call = pathlib.Path(f"/proc/{pid}/syscall").read_text().split()
+            if call[0] == str(OPENAT) and name in pathlib.Path(f"/proc/{pid}/comm").read_text():
+                found.append(pid)
+    return found
+
+
+def put_fifo(directory, name):
+    """Whoever opens it waits for another end that never comes."""
+    os.mkfifo(directory / name, 0o600)
+    shutil.chown(directory / name, USER)
+
+
+def hang_for_the_supervisor_only(member, name):
+    """Another directory in the data directory's place, with a FIFO for one file: PostgreSQL goes on in the old one, where it stands.
+
+    Returns that."""
+    real = member.path / "real"
+    member.data.rename(real)
+    call("mkdir", member.data)
+    for entry in real.iterdir():
+        if entry.name != name:
+            (member.data / entry.name).symlink_to(entry)
+    put_fifo(member.data, name)
+    return real
+
+
+def commits_once_it_may(member):
+    """A session of the standby that commits as soon as the server is promoted; it never connects again."""
+    session = psycopg2.connect(host=str(member.path), user="postgres", dbname="postgres")
+    session.autocommit = True
+    commits = []
+
+    def run():
+        cursor = session.cursor()
+        with contextlib.suppress(psycopg2.OperationalError, psycopg2.InterfaceError):
+            while True:
+                with contextlib.suppress(psycopg2.errors.ReadOnlySqlTransaction):
+                    cursor.execute("insert into t values (1)")
+                    commits.append(time.time())
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    return thread, commits
+
+
+def standby_with_table(member, client):
+    member.primary(client)
+    member.psql("create table t (i int)")
+    client.stop()
+    client.wait_tree("down")
+    member.standby(client)
+
+
+@needs_root
+def test_the_deadline_is_kept_while_reads_of_the_volume_hang(member, agent):
+    """What says whether the promotion is done cannot be read, and an open session commits all the same."""
+    standby_with_table(member, agent)
+    thread, commits = commits_once_it_may(member)
+    call("touch", hang_for_the_supervisor_only(member, "postmaster.pid") / "promote")
+    wait_until(lambda: hanging(member, "howdah-look"), what="a read that hangs")
+    reader = hanging(member, "howdah-look")
+    agent.deadline(2)
+    assert agent.ask(protocol.PROMOTE) == "ok"
+    wait_until(lambda: commits, what="the session commits")
+    assert agent.refresh().writable and agent.tree == "promoting"
+    assert hanging(member, "howdah-look") == reader, "one that hangs is not asked again"
+    thread.join(10)
+    assert commits[-1] <= agent.deadline_wall + 0.1
+    assert agent.deadline_wall - commits[-1] < 0.5, "it did commit until the deadline"
+    agent.wait_tree("down", seconds=3)
+    assert agent.reason == "deadline" and not is_alive(reader[0])
+    print(f"last commit {1000 * (agent.deadline_wall - commits[-1]):.0f} ms before T")
+
+
+@needs_root
+def test_a_promotion_whose_file_hangs_counts_as_writable(member, agent):
+    """PostgreSQL finds the file by itself at its next look, whatever became of the one who makes it."""
+    standby_with_table(member, agent)
+    thread, commits = commits_once_it_may(member)
+    put_fifo(member.data, "promote")
+    agent.deadline(2)
+    assert agent.ask(protocol.PROMOTE, seconds=1) == "ok"
+    assert hanging(member, "howdah-look")
+    assert agent.refresh().writable
+    wait_until(lambda: commits, what="it is promoted and the session commits")
+    thread.join(10)
+    assert commits[-1] <= agent.deadline_wall + 0.1
+    agent.wait_tree("down", seconds=3)
+    assert agent.reason == "deadline"
+
+
+@pytest.fixture
+def frozen_volume(base):
+    """A member on a file system of its own that can be frozen: whoever writes there waits as for a dead disk, deaf to signals."""
+    path = pathlib.Path(tempfile.mkdtemp(dir=base))
+    os.chown(path, pwd.getpwnam(USER).pw_uid, -1)
+    script = (f"truncate -s 200M {path}/disk && mkfs.ext4 -q {path}/disk && mkdir {path}/volume && mount -o loop {path}/disk {path}/volume"
+              f" && chown {USER} {path}/volume && cp -a {base}/template {path}/volume/data && echo ready && exec sleep 1000")
+    holder = subprocess.Popen(["unshare", "--mount", "--propagation", "private", "sh", "-c", script], text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    enter = ["nsenter", f"--target={holder.pid}", "--mount", "--"]
+
+    def freeze_volume(flag):
+        subprocess.run([*enter, "fsfreeze", flag, path / "volume"], check=flag == "-f", capture_output=True, timeout=20)
+
+    member = Member(path)
+    try:
+        if holder.stdout.readline().strip() != "ready":
+            pytest.skip(f"no file system can be mounted here: {holder.stderr.read().strip()}")
+        member.data = path / "volume" / "data"
+        member.enter, member.freeze = enter, freeze_volume
+        yield member
+    finally:
+        freeze_volume("-u")
+        member.finish()
+        holder.kill()
+        holder.wait()
+
+
+@needs_root
+def test_a_promotion_on_a_dead_disk_is_fenced_at_its_deadline(frozen_volume):
+    member = frozen_volume
+    member.supervisor(wrap=member.enter)
+    agent = member.client()
+    subprocess.run([*member.enter, "touch", member.data / "standby.signal"], check=True, timeout=20)
+    assert agent.start(STANDBY, member.argv(), ENV) == "ok"
+    agent.wait_tree("standby")
+    member.freeze("-f")
+    agent.deadline(2)
+    assert agent.ask(protocol.PROMOTE, seconds=1) == "ok"
+    child, = hanging(member, "howdah-look")
+    assert pathlib.Path(f"/proc/{child}/stat").read_text().rsplit(")", 1)[1].split()[0] == "D"
+    assert agent.refresh().writable and agent.tree == "promoting"
+    agent.wait_tree("fencing", seconds=5)
+    late = time.time() - agent.deadline_wall
+    assert agent.reason == "deadline" and -0.1 < late < 0.5
+    assert is_alive(child), "it does not even hear SIGKILL"
+    assert agent.refresh().tree == protocol.TREES.index("fencing"), "not down while anything is left"
+    member.freeze("-u")
+    agent.wait_tree("down", seconds=5)
+    assert not is_alive(child)
+    print(f"fenced {1000 * late:.0f} ms after T")
 
 
 # --- one data directory, one owner

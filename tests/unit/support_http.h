@@ -12,6 +12,7 @@
 
 #include <stdio.h>
 #include <sys/wait.h>
+#include <time.h>
 
 enum { REPLIES_MAX = 16 };
 static_assert(HTTP_CONNECTIONS_MAX + 16 <= RAW_SOCKETS_MAX, "more clients than the server takes");
@@ -85,6 +86,19 @@ static UNUSED void release_held(void)
 	seen.held_count = 0;
 }
 
+/* What the process takes of the processor while the loop runs for so long. */
+static UNUSED int64_t processor_us(int64_t for_ms)
+{
+	struct timespec before, after;
+	struct loop_timer *timer = loop_timer_create(loop, stop_loop, NULL);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &before);
+	loop_timer_set(timer, for_ms);
+	loop_run(loop);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &after);
+	loop_timer_destroy(timer);
+	return (after.tv_sec - before.tv_sec) * 1000000 + (after.tv_nsec - before.tv_nsec) / 1000;
+}
+
 /* A test that fails leaves its servers to the tear-down. */
 static struct http_server *running[4];
 
@@ -100,7 +114,7 @@ static UNUSED struct http_server *start_server(struct http_server_params p)
 {
 	struct err err;
 	p.host = p.host != NULL ? p.host : "127.0.0.1";
-	p.handler = handle;
+	p.handler = p.handler != NULL ? p.handler : handle;
 	struct http_server *server = http_server_create(loop, &p, &err);
 	if (server == NULL)
 		fail_msg("%s", err.text);

@@ -165,12 +165,32 @@ static UNUSED void be_cut_off_paused(void)
 	config.settings.paused = true;
 }
 
+/* body NULL: none was announced. */
+static UNUSED struct http_request request_of(const char *method, const char *path, const char *body)
+{
+	return (struct http_request){ .method = method,
+				      .path = path,
+				      .query = "",
+				      .body = body == NULL ? "" : body,
+				      .body_len = body == NULL ? 0 : strlen(body),
+				      .has_body = body != NULL,
+				      .authorization = "",
+				      .peer = "10.0.0.9" };
+}
+
+static UNUSED struct rest_answer send_body(const char *method, const char *path, const char *body)
+{
+	struct rest_answer answer;
+	struct http_request request = request_of(method, path, body);
+	rest_answer(&view, &request, &answer);
+	return answer;
+}
+
 static UNUSED struct rest_answer ask(const char *method, const char *path, const char *query)
 {
 	struct rest_answer answer;
-	struct http_request request = {
-		.method = method, .path = path, .query = query, .body = "", .authorization = ""
-	};
+	struct http_request request = request_of(method, path, NULL);
+	request.query = query;
 	rest_answer(&view, &request, &answer);
 	return answer;
 }

@@ -228,7 +228,7 @@ static const struct turn_story {
 	{ "replica-follows", turn_replica_follows, { "harmless", "taken", "unheard", "standby" } },
 	{ "leader-renews", turn_leader_renews, { "guarded", "renew", NULL, "primary" } },
 	{ "leader-gives-way", turn_leader_gives_way, { "yield", "keep", NULL, NULL } },
-	{ "data-diverged", turn_data_diverged, { "harmless", "taken", "no-standby", "diverged" } },
+	{ "data-diverged", turn_data_diverged, { "harmless", "taken", "no-standby", "down", "diverged" } },
 };
 
 #endif

@@ -144,7 +144,9 @@ static void everything_that_is_given_is_read(void **state)
 	load(&c,
 	     "scope: s\nname: m\nlog: {level: warning}\n"
 	     "restapi: {listen: '0.0.0.0:8010', connect_address: '10.0.0.1:8011', certfile: /c, keyfile: /k, "
-	     "verify_client: Required, authentication: {username: u, password: p}}\n"
+	     "verify_client: Required, authentication: {username: u, password: p}, allowlist: [10.0.0.0/8, db-0.db], "
+	     "allowlist_include_members: on, http_extra_headers: {X-Frame-Options: DENY, X-Number: 1}, "
+	     "https_extra_headers: {Strict-Transport-Security: max-age=31536000}}\n"
 	     "ctl: {insecure: yes, certfile: /cc}\n"
 	     "kubernetes:\n  labels: {a: b, c: 1}\n  use_endpoints: true\n  ports: [{name: postgresql, port: 5433}, "
 	     "{port: 6432, protocol: TCP}]\n  retriable_http_codes: '429, 502'\n  bootstrap_labels: {x: y}\n"
@@ -160,6 +162,15 @@ static void everything_that_is_given_is_read(void **state)
 	assert_string_equal(c.rest_listen.host, "0.0.0.0");
 	assert_int_equal(c.rest_connect.port, 8011);
 	assert_int_equal(c.rest_verify_client, 2);
+	assert_int_equal(c.rest_allowed_count, 2);
+	assert_int_equal(c.rest_allowed[0].network.bits, 8);
+	assert_string_equal(c.rest_allowed[0].host, "");
+	assert_string_equal(c.rest_allowed[1].host, "db-0.db");
+	assert_true(c.rest_allows_members);
+	assert_int_equal(c.rest_headers.count, 2);
+	assert_string_equal(c.rest_headers.list[1].name, "X-Number");
+	assert_string_equal(c.rest_headers.list[1].value, "1");
+	assert_string_equal(c.rest_tls_headers.list[0].value, "max-age=31536000");
 	assert_string_equal(c.ctl_user, "u");
 	assert_string_equal(c.ctl_password, "p");
 	assert_true(c.ctl_insecure && c.kubernetes.use_endpoints && c.use_unix_socket && c.settings.can_bootstrap &&
@@ -222,7 +233,7 @@ static void the_environment_wins_over_files(void **state)
 						NULL };
 	struct config c;
 	load(&c, "scope: file\nname: m\n", environ_);
-	assert_int_equal(c.note_count, 1); /* that the allowlist is not acted upon */
+	assert_no_notes(&c);
 	assert_string_equal(c.scope, "env");
 	assert_string_equal(c.name, "m");
 	assert_int_equal(c.kubernetes.label_count, 2);
@@ -305,6 +316,18 @@ static void what_cannot_be_used_stops_the_start(void **state)
 	assert_load_fails("", no_environment, "the configuration is empty");
 	assert_load_fails(NULL, no_environment, "the configuration is empty");
 	assert_load_fails("a: 1\na: 2\n", no_environment, "a.yml:2: the key \"a\"");
+	assert_load_fails("restapi:\n  allowlist: 10.0.0.0/8\n", no_environment,
+			  "a.yml:2: restapi.allowlist: \"10.0.0.0/8\" is not a list");
+	assert_load_fails("restapi:\n  allowlist: [localhost, 10.0.0.0/99]\n", no_environment,
+			  "restapi.allowlist: entry 2 is no address, network or name of a host");
+	assert_load_fails("restapi:\n  allowlist: [10.0.0.256]\n", no_environment, "entry 1 is no address");
+	assert_load_fails("restapi:\n  allowlist_include_members: perhaps\n", no_environment, "is not a boolean");
+	assert_load_fails("restapi:\n  http_extra_headers: {'A B': c}\n", no_environment,
+			  "restapi.http_extra_headers: A B is no name of a header");
+	assert_load_fails("restapi:\n  https_extra_headers: {Content-Length: 1}\n", no_environment,
+			  "Content-Length is no name of a header that may be added");
+	assert_load_fails("restapi:\n  http_extra_headers: {a: \"b\\nc: d\"}\n", no_environment,
+			  "the header a is no text of at most 255 printable characters");
 	struct err err;
 	struct config c;
 	assert_false(config_load(&c, "/nonexistent/file.yml", no_environment, &err));
@@ -486,8 +509,8 @@ static void settings_without_effect_are_noted_when_they_are_turned_on(void **sta
 {
 	(void)state;
 	struct config c;
-	load(&c, "restapi: {allowlist: [10.0.0.0/8]}\npostgresql: {use_pg_rewind: false}\n", no_environment);
-	assert_string_equal(c.notes[0].text, "restapi.allowlist: accepted, but this version does not act on it");
+	load(&c, "restapi: {server_tokens: minimal}\npostgresql: {use_pg_rewind: false}\n", no_environment);
+	assert_string_equal(c.notes[0].text, "restapi.server_tokens: accepted, but this version does not act on it");
 	assert_int_equal(c.note_count, 1);
 	config_clear(&c);
 	load(&c, "scope: s\n", no_environment);

@@ -31,10 +31,10 @@ static bool plans(enum action action)
 	return false;
 }
 
-static const char *database_rule(void)
+static const char *start_rule(void)
 {
-	int row = turn->plan.verdicts[TABLE_DATABASE].rule;
-	return row < 0 ? "" : tables[TABLE_DATABASE]->rules[row].id;
+	int row = turn->plan.verdicts[TABLE_START].rule;
+	return row < 0 ? "" : tables[TABLE_START]->rules[row].id;
 }
 
 /* shop-0 went beyond the fork of timeline 7, whose leader shop-2 has not been heard of for longer than its ttl. */
@@ -90,10 +90,10 @@ static void a_diverged_member_waits_for_one_whose_database_is_down(void **state 
 static void a_diverged_database_starts_alone_so_that_it_can_be_asked(void **state UNUSED)
 {
 	turn_data_diverged(turn);
-	assert_string_equal(database_rule(), "diverged");
+	assert_string_equal(start_rule(), "diverged");
 	turn->self.sight.since = turn_ago(16000);
 	turn_decide(turn);
-	assert_string_equal(database_rule(), "diverged-alone");
+	assert_string_equal(start_rule(), "diverged-alone");
 	assert_string_equal(turn->plan.upstream, "");
 }
 

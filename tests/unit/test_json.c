@@ -146,6 +146,28 @@ static void the_last_of_equal_keys_counts(void **state)
 	assert_prints("[{\"k\":{\"a\":1,\"a\":[2]},\"k\":{\"x\":1,\"x\":7}}]", JSON_COMPACT, "[{\"k\":{\"x\":7}}]");
 }
 
+static void strict_reading_refuses_equal_keys(void **state)
+{
+	static const struct {
+		const char *text, *reason;
+	} cases[] = {
+		{ "{\"a\":1,\"b\":{},\"c\":2}", NULL },
+		{ "[{\"a\":1},{\"a\":1,\"b\":{\"a\":2}}]", NULL },
+		{ "{\"a\":1,\"b\":2,\"a\":1}", "JSON: the key \"a\" stands twice" },
+		{ "[0,{\"x\":[{\"k\":1,\"\\u006b\":2}]}]", "the key \"k\" stands twice" },
+		{ "{\"a\":1", "JSON, line 1, column" },
+	};
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct err err = { 0 };
+		AUTO(json) struct json *root = json_parse_strict(cases[i].text, strlen(cases[i].text), &err);
+		if ((root == NULL) != (cases[i].reason != NULL))
+			fail_msg("%s: %s", cases[i].text, err.text);
+		if (root == NULL)
+			assert_non_null(strstr(err.text, cases[i].reason));
+	}
+}
+
 /* Also a test of time: comparing each with each would take minutes. */
 static void many_equal_keys_are_united(void **state)
 {
@@ -256,6 +278,19 @@ static void setting_replaces_in_place(void **state)
 	assert_string_equal(text, "{\"a\":true,\"b\":[null],\"d\":null,\"e\":5}");
 }
 
+static void what_is_taken_out_is_a_tree_of_its_own(void **state)
+{
+	(void)state;
+	struct json *root = parse("{\"a\":1,\"b\":{\"c\":[2,3]},\"d\":4}");
+	AUTO(json) struct json *taken = json_take(root, json_get(root, "b"));
+	AUTO(text) char *rest = json_print_text(root, JSON_COMPACT);
+	assert_string_equal(rest, "{\"a\":1,\"d\":4}");
+	json_free(root);
+	assert_null(json_key(taken));
+	AUTO(text) char *text = json_print_text(taken, JSON_COMPACT);
+	assert_string_equal(text, "{\"c\":[2,3]}");
+}
+
 static void merging_follows_the_contract(void **state)
 {
 	(void)state;
@@ -330,11 +365,13 @@ int main(void)
 		cmocka_unit_test(both_styles_are_pythons),
 		cmocka_unit_test(strings_are_escaped_as_python_does),
 		cmocka_unit_test(the_last_of_equal_keys_counts),
+		cmocka_unit_test(strict_reading_refuses_equal_keys),
 		cmocka_unit_test(many_equal_keys_are_united),
 		cmocka_unit_test(what_is_no_json_is_refused),
 		cmocka_unit_test(depth_and_size_are_limited),
 		cmocka_unit_test(trees_are_read),
 		cmocka_unit_test(setting_replaces_in_place),
+		cmocka_unit_test(what_is_taken_out_is_a_tree_of_its_own),
 		cmocka_unit_test(merging_follows_the_contract),
 		cmocka_unit_test(equality_compares_leaves_as_texts),
 		cmocka_unit_test(printing_into_too_small_a_buffer_is_noticed),

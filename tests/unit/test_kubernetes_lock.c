@@ -277,11 +277,15 @@ static void renew_of_a_strangers_record_sends_nothing(void **state UNUSED)
 	assert_int_equal(calls_made, before);
 }
 
-static void renew_of_a_deleted_object_creates_it_again(void **state UNUSED)
+/* Whether it is made anew is for core to say: somebody may have led since. */
+static void renew_of_a_deleted_object_creates_it_when_asked_again(void **state UNUSED)
 {
 	start(LIST("9", OBJECT("batman", "7", OURS)));
 	renew();
 	reply(lock_call("PATCH"), 404, "");
+	assert_int_equal(result.outcome, DCS_CONFLICT);
+	assert_false(dcs_view(dcs)->leader.present);
+	renew();
 	struct http_call *call = lock_call("POST");
 	assert_true(has(call, "\"acquireTime\": \"2026-11-23T00:00:00+00:00\""));
 	assert_false(has(call, "null, \"howdah"));
@@ -378,7 +382,7 @@ int main(void)
 		TEST(renew_after_a_conflict_with_another_holder_is_lost),
 		TEST(renew_refused_by_the_version_it_has_is_lost),
 		TEST(renew_of_a_strangers_record_sends_nothing),
-		TEST(renew_of_a_deleted_object_creates_it_again),
+		TEST(renew_of_a_deleted_object_creates_it_when_asked_again),
 		TEST(a_lease_that_has_run_out_makes_no_object_anew),
 		TEST(relabelled_object_of_ours_is_taken_back),
 		TEST(release_is_sent_once_and_empties_the_subsets),

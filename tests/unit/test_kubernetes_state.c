@@ -255,6 +255,62 @@ static void requests_go_to_the_servers_behind_the_service(void **state UNUSED)
 	assert_non_null(find_call("PATCH", "http://api:8080/"));
 }
 
+/* ---- which objects are the cluster's ---- */
+
+static struct config config;
+
+static void config_label(const char *key, const char *value)
+{
+	struct config_label *label = &config.kubernetes.labels[config.kubernetes.label_count++];
+	copy(label->key, sizeof(label->key), key);
+	copy(label->value, sizeof(label->value), value);
+}
+
+static void assert_label(int at, const char *key, const char *value)
+{
+	assert_string_equal(params.labels[at].key, key);
+	assert_string_equal(params.labels[at].value, value);
+}
+
+static void the_scope_tells_clusters_with_the_same_labels_apart(void **state UNUSED)
+{
+	config = (struct config){ .scope = "shop" };
+	copy(config.kubernetes.scope_label, sizeof(config.kubernetes.scope_label), "cluster-name");
+	config_label("application", "patroni");
+	kubernetes_params_from_config(&params, &config);
+	assert_int_equal(params.label_count, 2);
+	assert_label(0, "application", "patroni");
+	assert_label(1, "cluster-name", "shop");
+	config.kubernetes.label_count = 0;
+	config_label("cluster-name", "somebody else's");
+	while (config.kubernetes.label_count < CONFIG_LABELS_MAX)
+		config_label("more", "x");
+	kubernetes_params_from_config(&params, &config);
+	assert_int_equal(params.label_count, CONFIG_LABELS_MAX);
+	assert_label(0, "cluster-name", "shop");
+	copy(config.kubernetes.labels[0].key, sizeof(config.kubernetes.labels[0].key), "first");
+	kubernetes_params_from_config(&params, &config);
+	assert_int_equal(params.label_count, KUBERNETES_LABELS_MAX);
+	assert_label(CONFIG_LABELS_MAX, "cluster-name", "shop");
+}
+
+static void everything_of_the_cluster_is_removed_and_nothing_else(void **state UNUSED)
+{
+	params.use_endpoints = false;
+	start(LIST("5", POD("pg-0", "4", "")), LIST("9", OBJECT("batman-leader", "8", "")));
+	dcs_remove(dcs, done, &result);
+	struct http_call *call = find_call("DELETE", "");
+	assert_string_equal(call->url, "http://api:8080/api/v1/namespaces/default/configmaps"
+				       "?labelSelector=application%3Dpatroni%2Ccluster-name%3Dbatman");
+	assert_string_equal(call->body, "");
+	reply(call, 200, "{\"kind\":\"ConfigMapList\",\"metadata\":{},\"items\":[]}");
+	assert_int_equal(result.outcome, DCS_DONE);
+	dcs_remove(dcs, done, &result);
+	reply(find_call("DELETE", ""), 403, "{}");
+	assert_int_equal(result.outcome, DCS_REFUSED);
+	assert_string_equal(result.text, "not allowed to delete (deletecollection) configmaps in namespace default");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -274,6 +330,8 @@ int main(void)
 		TEST(forbidden_write_is_refused_and_said_once_a_minute),
 		TEST(service_is_created_once),
 		TEST(requests_go_to_the_servers_behind_the_service),
+		TEST(the_scope_tells_clusters_with_the_same_labels_apart),
+		TEST(everything_of_the_cluster_is_removed_and_nothing_else),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

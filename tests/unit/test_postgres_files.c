@@ -200,7 +200,7 @@ static void recovery_settings_stay_out_of_the_normal_part(UNUSED void **state)
 	AUTO(json)
 	struct json *conf = parsed("{\"restore_command\": \"cp %f %p\", \"recovery_target_time\": \"now\","
 				   " \"primary_conninfo\": \"host=evil\", \"work_mem\": \"1GB\"}");
-	gucs_build_recovery(&gucs, conf);
+	gucs_build_recovery(&gucs, conf, 150000, NULL);
 	char text[1024];
 	struct strbuf b;
 	strbuf_init(&b, text, sizeof(text));
@@ -210,6 +210,28 @@ static void recovery_settings_stay_out_of_the_normal_part(UNUSED void **state)
 			    "recovery_target = ''\nrecovery_target_lsn = ''\nrecovery_target_name = ''\n"
 			    "recovery_target_time = ''\nrecovery_target_timeline = 'latest'\nrecovery_target_xid = ''\n"
 			    "restore_command = 'cp %f %p'\n");
+}
+
+static const char *recovery_value(const char *name, int version)
+{
+	static char value[64];
+	struct gucs gucs;
+	AUTO(json)
+	struct json *conf = parsed("{\"trigger_file\": \"/tmp/go\", \"pause_at_recovery_target\": \"on\","
+				   " \"recovery_min_apply_delay\": \"never\"}");
+	gucs_build_recovery(&gucs, conf, version, NULL);
+	snprintf(value, sizeof(value), "%s", gucs_get(&gucs, name) == NULL ? "-" : gucs_get(&gucs, name));
+	gucs_clear(&gucs);
+	return value;
+}
+
+static void recovery_settings_that_a_version_would_refuse_are_dropped(UNUSED void **state)
+{
+	assert_string_equal(recovery_value("promote_trigger_file", 150000), "/tmp/go");
+	assert_string_equal(recovery_value("promote_trigger_file", 160000), "-");
+	assert_string_equal(recovery_value("trigger_file", 150000), "-");
+	assert_string_equal(recovery_value("pause_at_recovery_target", 150000), "-");
+	assert_string_equal(recovery_value("recovery_min_apply_delay", 150000), "-");
 }
 
 static void values_are_quoted_for_the_file(UNUSED void **state)
@@ -508,6 +530,7 @@ int main(void)
 		cmocka_unit_test(the_role_adds_to_the_common_part),
 		cmocka_unit_test(our_socket_is_added_to_the_users),
 		cmocka_unit_test(recovery_settings_stay_out_of_the_normal_part),
+		cmocka_unit_test(recovery_settings_that_a_version_would_refuse_are_dropped),
 		cmocka_unit_test(values_are_quoted_for_the_file),
 		cmocka_unit_test(only_recovery_lines_leave_the_auto_file),
 		cmocka_unit_test(conninfo_is_as_the_contract_prints_it),

@@ -103,7 +103,7 @@ static void probes_have_no_body(void **state)
 static void unknown_operations_say_so_in_the_words_patronictl_looks_for(void **state)
 {
 	static const char *const methods[] = { "POST", "PUT", "PATCH", "DELETE", "TRACE", "" };
-	static const char *const paths[] = { "/", "/patroni", "/switchover", "/nonsense" };
+	static const char *const paths[] = { "/", "/patroni", "/switchovers", "/nonsense" };
 	(void)state;
 	be_primary();
 	for (size_t i = 0; i < ARRAY_SIZE(methods) * ARRAY_SIZE(paths); i++) {
@@ -448,6 +448,85 @@ static void a_standby_cluster_has_a_standby_leader(void **state)
 	rest_answer_clear(&answer);
 }
 
+static void a_scheduled_switchover_is_shown(void **state)
+{
+	(void)state;
+	be_primary();
+	config.settings.paused = true;
+	cluster.move = (struct move){ .asked = true, .leader = "shop-0", .candidate = "shop-1" };
+	struct rest_answer answer = ask("GET", "/cluster", "");
+	assert_null(strstr(answer.body, "scheduled_switchover"));
+	rest_answer_clear(&answer);
+	text_copy(cluster.move.scheduled_at, TIME_SIZE, "2026-11-23T00:00:00+00:00");
+	answer = ask("GET", "/cluster", "");
+	assert_non_null(strstr(answer.body, "}], \"pause\": true, \"scheduled_switchover\": {\"at\": "
+					    "\"2026-11-23T00:00:00+00:00\", \"from\": \"shop-0\", \"to\": "
+					    "\"shop-1\"}, \"scope\": \"shop\"}"));
+	rest_answer_clear(&answer);
+}
+
+static void a_scheduled_restart_is_shown(void **state)
+{
+	static const struct {
+		int version;
+		const char *text;
+	} versions[] = { { 150004, "\"15.4\"" }, { 90603, "\"9.6.3\"" }, { 100000, "\"10.0\"" } };
+	(void)state;
+	be_primary();
+	struct restart_order restart = { .asked = true, .schedule = "2026-11-23T00:00:00+00:00", .at_us = 1 };
+	view.scheduled_restart = &restart;
+	struct json *root = rest_status(&view);
+	AUTO(text) char *plain = json_print_text(json_get(root, "scheduled_restart"), JSON_COMPACT);
+	assert_string_equal(plain, "{\"schedule\":\"2026-11-23T00:00:00+00:00\"}");
+	json_free(root);
+	restart.only_pending = true;
+	restart.timeout_ms = 90000;
+	text_copy(restart.role, sizeof(restart.role), "replica");
+	for (size_t i = 0; i < ARRAY_SIZE(versions); i++) {
+		char expected[256];
+		restart.below_version = versions[i].version;
+		root = rest_status(&view);
+		AUTO(text) char *text = json_print_text(json_get(root, "scheduled_restart"), JSON_COMPACT);
+		snprintf(expected, sizeof(expected),
+			 "{\"schedule\":\"2026-11-23T00:00:00+00:00\",\"restart_pending\":true,\"role\":\"replica\","
+			 "\"postgres_version\":%s,\"timeout\":90}",
+			 versions[i].text);
+		assert_string_equal(text, expected);
+		json_free(root);
+	}
+}
+
+static void failsafe_mode_is_shown(void **state)
+{
+	(void)state;
+	be_replica();
+	struct rest_answer answer = ask("GET", "/patroni", "");
+	assert_null(strstr(answer.body, "failsafe"));
+	rest_answer_clear(&answer);
+	assert_int_equal(status_for("GET", "/failsafe", ""), 502);
+	view.failsafe_text = "{}";
+	assert_int_equal(status_for("GET", "/failsafe", ""), 502);
+	view.failsafe_text = "[1]";
+	assert_int_equal(status_for("GET", "/failsafe", ""), 502);
+	view.failsafe_text = "{\"shop-0\":\"http://shop-0:8008/patroni\"}";
+	assert_body("/failsafe", 200, "application/json", "{\"shop-0\": \"http://shop-0:8008/patroni\"}");
+	view.failsafe_active = true;
+	answer = ask("GET", "/patroni", "");
+	assert_non_null(strstr(answer.body, "\"failsafe_mode_is_active\": true, \"dcs_last_seen\""));
+	rest_answer_clear(&answer);
+}
+
+static void a_replica_stays_ready_while_failsafe_mode_is_active(void **state)
+{
+	(void)state;
+	be_replica();
+	cluster.heard = at_s(980);
+	details.latest_end_lsn = 0;
+	assert_int_equal(status_for("GET", "/readiness", ""), 503);
+	view.failsafe_active = true;
+	assert_int_equal(status_for("GET", "/readiness", ""), 200);
+}
+
 static void history_and_configuration_are_as_stored(void **state)
 {
 	(void)state;
@@ -495,6 +574,10 @@ int main(void)
 		cmocka_unit_test(an_unanswered_question_leaves_what_is_stored),
 		cmocka_unit_test(a_lock_that_ran_out_makes_no_leader),
 		cmocka_unit_test(a_standby_cluster_has_a_standby_leader),
+		cmocka_unit_test(a_scheduled_switchover_is_shown),
+		cmocka_unit_test(a_scheduled_restart_is_shown),
+		cmocka_unit_test(failsafe_mode_is_shown),
+		cmocka_unit_test(a_replica_stays_ready_while_failsafe_mode_is_active),
 		cmocka_unit_test(history_and_configuration_are_as_stored),
 	};
 	return cmocka_run_group_tests(tests, NULL, teardown);

@@ -40,6 +40,8 @@ static const struct {
 	{ "howdah_fences_total", "counter", "3" },
 	{ "howdah_watch_restarts_total", "counter", "0" },
 	{ "howdah_loop_stall_seconds_max", "gauge", "0.001500" },
+	{ "howdah_scheduled_restart_timestamp_seconds", "gauge", "0" },
+	{ "howdah_scheduled_switchover_timestamp_seconds", "gauge", "0" },
 };
 
 /* Takes a line off the text and compares it; what stands behind `start` is free when `whole` is false. */
@@ -126,6 +128,26 @@ static void metrics_of_a_replica(void **state)
 	assert_metric("patroni_postgres_state{scope=\"shop\",name=\"shop-1\"} -1");
 }
 
+static void metrics_of_failsafe_mode_and_of_what_is_planned(void **state)
+{
+	(void)state;
+	be_replica();
+	struct restart_order restart = { .asked = true, .at_us = 1795000100LL * SECOND_US };
+	config.dynamic = json_of("{\"failsafe_mode\":\"on\"}");
+	cluster.move = (struct move){ .asked = true, .scheduled_at = "x", .at_us = 1795000200LL * SECOND_US };
+	view.scheduled_restart = &restart;
+	view.failsafe_text = "{\"shop-0\":\"a\",\"shop-1\":\"b\"}";
+	view.failsafe_active = true;
+	assert_metric("patroni_failsafe_mode_is_active{scope=\"shop\",name=\"shop-1\"} 1");
+	assert_metric("patroni_failsafe_mode_enabled{scope=\"shop\",name=\"shop-1\"} 1");
+	assert_metric("patroni_failsafe_member{scope=\"shop\",name=\"shop-1\"} 1");
+	assert_metric("howdah_scheduled_restart_timestamp_seconds{scope=\"shop\",name=\"shop-1\"} 1795000100.000000");
+	assert_metric(
+		"howdah_scheduled_switchover_timestamp_seconds{scope=\"shop\",name=\"shop-1\"} 1795000200.000000");
+	view.failsafe_text = "{\"shop-0\":\"a\"}";
+	assert_metric("patroni_failsafe_member{scope=\"shop\",name=\"shop-1\"} 0");
+}
+
 static void old_servers_have_no_streaming_metric(void **state)
 {
 	(void)state;
@@ -154,6 +176,8 @@ static void the_reference_has_every_route_and_metric(void **state)
 	rest_print_reference(&text);
 	assert_true(strbuf_ok(&text));
 	assert_non_null(strstr(memory, "| GET | `/patroni` | "));
+	assert_non_null(strstr(memory, "| POST | `/switchover` | "));
+	assert_non_null(strstr(memory, "| DELETE | `/restart` | "));
 	assert_non_null(strstr(memory, "| GET, HEAD, OPTIONS | `/primary` `/master` `/read-write` | "));
 	for (size_t i = 0; i < ARRAY_SIZE(primary_metrics); i++)
 		assert_non_null(strstr(memory, primary_metrics[i].name));
@@ -181,6 +205,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(metrics_are_complete_and_in_order),
 		cmocka_unit_test(metrics_of_a_replica),
+		cmocka_unit_test(metrics_of_failsafe_mode_and_of_what_is_planned),
 		cmocka_unit_test(old_servers_have_no_streaming_metric),
 		cmocka_unit_test(label_values_are_escaped),
 		cmocka_unit_test(the_reference_has_every_route_and_metric),

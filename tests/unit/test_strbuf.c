@@ -63,6 +63,19 @@ static void nothing_is_added_after_the_cut(UNUSED void **state)
 	assert_false(strbuf_ok(&b));
 }
 
+static void long_texts_are_shortened_between_characters(UNUSED void **state)
+{
+	char memory[32];
+	struct strbuf b;
+	strbuf_init(&b, memory, sizeof(memory));
+	strbuf_add_short(&b, "abc", 3);
+	strbuf_add_short(&b, "abcd", 3);
+	assert_string_equal(memory, "abcabc...");
+	strbuf_init(&b, memory, sizeof(memory));
+	strbuf_add_short(&b, "a\u00e9\u20ac!", 5);
+	assert_string_equal(memory, "a\u00e9...");
+}
+
 static void copies_say_whether_they_are_whole(UNUSED void **state)
 {
 	char to[4];
@@ -129,6 +142,7 @@ int main(void)
 		cmocka_unit_test(text_is_put_together),
 		cmocka_unit_test(what_does_not_fit_is_cut_and_remembered),
 		cmocka_unit_test(nothing_is_added_after_the_cut),
+		cmocka_unit_test(long_texts_are_shortened_between_characters),
 		cmocka_unit_test(copies_say_whether_they_are_whole),
 		cmocka_unit_test(signed_numbers_are_strict),
 		cmocka_unit_test(unsigned_numbers_are_strict),

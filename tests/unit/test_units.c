@@ -1,4 +1,5 @@
 /* Spellings of numbers, booleans, positions and times. */
+#include "codec/network.h"
 #include "codec/units.h"
 
 #include <setjmp.h>
@@ -135,6 +136,48 @@ static void times_are_read(void **state)
 	}
 }
 
+static void networks_hold_their_addresses(void **state)
+{
+	static const struct {
+		const char *network, *inside, *outside;
+	} cases[] = {
+		{ "10.0.0.0/8", "10.255.0.1", "11.0.0.1" },
+		{ "10.1.2.3/8", "10.9.9.9", "9.1.2.3" },
+		{ "10.1.2.3", "10.1.2.3", "10.1.2.4" },
+		{ "192.168.4.0/255.255.252.0", "192.168.7.255", "192.168.8.0" },
+		{ "10.0.0.128/25", "::ffff:10.0.0.200", "::ffff:10.0.0.100" },
+		{ "::ffff:10.0.0.0/104", "10.7.7.7", "11.7.7.7" },
+		{ "0.0.0.0/0", "203.0.113.9", "2001:db8::1" },
+		{ "::/0", "2001:db8::1", "203.0.113.9" },
+		{ "fd00:1::/33", "fd00:1:7fff::1", "fd00:1:8000::1" },
+		{ "::1", "::1", "::2" },
+	};
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct network network, inside, outside;
+		assert_true(network_parse(cases[i].network, &network));
+		assert_true(network_parse(cases[i].inside, &inside));
+		assert_true(network_parse(cases[i].outside, &outside));
+		if (!network_holds(&network, &inside) || network_holds(&network, &outside))
+			fail_msg("%s", cases[i].network);
+	}
+}
+
+static void what_is_no_network_is_refused(void **state)
+{
+	static const char *const texts[] = {
+		"",           "10.0.0",     "10.0.0.256",  "10.0.0.0/33", "10.0.0.0/-1",
+		"10.0.0.0/",  "10.0.0.0/x", "fd00::/129",  "fd00::1::2",  "fd00::/1.2.3.4",
+		"fe80::1%lo", "localhost",  " 10.0.0.0/8", "10.0.0.0/8 ", "10.0.0.0/255.0.255.0"
+	};
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		struct network network;
+		if (network_parse(texts[i], &network))
+			fail_msg("accepted: %s", texts[i]);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -143,6 +186,8 @@ int main(void)
 		cmocka_unit_test(positions_go_both_ways),
 		cmocka_unit_test(times_are_written_as_the_contract_says),
 		cmocka_unit_test(times_are_read),
+		cmocka_unit_test(networks_hold_their_addresses),
+		cmocka_unit_test(what_is_no_network_is_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,12 +10,12 @@ const char *object_annotation(const struct object *object, const char *key)
 {
 	if (object == NULL)
 		return NULL;
-	return json_get_text(json_path(object->json, "metadata.annotations"), key);
+	return json_get_text(object->annotations, key);
 }
 
 const char *object_label(const struct object *object, const char *key)
 {
-	return json_get_text(json_path(object->json, "metadata.labels"), key);
+	return json_get_text(object->labels, key);
 }
 
 static bool pod_is_ready(const struct json *pod)
@@ -63,6 +63,8 @@ struct object *object_create(enum kind kind, struct json *json, const char *role
 	const struct json *metadata = json_get(json, "metadata");
 	const char *name = json_get_text(metadata, "name"), *uid = json_get_text(metadata, "uid");
 	const char *version = json_get_text(metadata, "resourceVersion");
+	object->annotations = json_get(metadata, "annotations");
+	object->labels = json_get(metadata, "labels");
 	if (text_is_empty(name) || !text_copy(object->name, sizeof(object->name), name)) {
 		object_destroy(object);
 		return NULL;
@@ -80,7 +82,16 @@ void object_destroy(struct object *object)
 	if (object == NULL)
 		return;
 	json_free(object->json);
+	free(object->text);
 	free(object);
+}
+
+void object_keep_text(struct object *object, const char *text, size_t len)
+{
+	object->text = malloc(len);
+	assert(object->text != NULL);
+	memcpy(object->text, text, len);
+	object->text_len = len;
 }
 
 /* Where the name is, or would have to be. */
@@ -106,6 +117,16 @@ struct object *cache_find(const struct cache *cache, const char *name)
 {
 	int place = place_of(cache, name);
 	return is_at(cache, place, name) ? cache->objects[place] : NULL;
+}
+
+const struct object *cache_find_text(const struct cache *cache, const char *text, size_t len)
+{
+	for (int i = 0; i < cache->count; i++) {
+		const struct object *object = cache->objects[i];
+		if (object->text != NULL && object->text_len == len && memcmp(object->text, text, len) == 0)
+			return object;
+	}
+	return NULL;
 }
 
 bool cache_put(struct cache *cache, struct object *object)

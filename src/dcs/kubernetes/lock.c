@@ -104,6 +104,13 @@ static void set_timeline(struct json *annotations, const struct dcs_position *po
 	json_set_text(annotations, ANNOTATION_TIMELINE, text);
 }
 
+/* Taken off only where it is. */
+static void set_heir(const struct dcs *dcs, struct json *annotations, const char *heir)
+{
+	if (heir[0] != '\0' || object_annotation(store_leader(dcs), ANNOTATION_HEIR) != NULL)
+		annotation_set(annotations, ANNOTATION_HEIR, heir);
+}
+
 static struct json *held_annotations(const struct dcs *dcs, const char *renew_time)
 {
 	const struct lock *lock = &dcs->lock;
@@ -116,8 +123,10 @@ static struct json *held_annotations(const struct dcs *dcs, const char *renew_ti
 	if (lock->work == LOCK_RENEW)
 		set_position(annotations, &lock->write.position);
 	annotation_set(annotations, ANNOTATION_HOLDER_UID, store_own_uid(dcs));
-	if (lock->work == LOCK_ACQUIRE) /* the last holder's; ours begins with the promotion */
+	if (lock->work == LOCK_ACQUIRE) { /* the last holder's; our timeline begins with the promotion */
 		json_set_text(annotations, ANNOTATION_TIMELINE, NULL);
+		set_heir(dcs, annotations, "");
+	}
 	set_timeline(annotations, &lock->write.position);
 	if (lock->write.claim_timeline != 0)
 		set_number(annotations, ANNOTATION_NEXT, lock->write.claim_timeline);
@@ -127,12 +136,11 @@ static struct json *held_annotations(const struct dcs *dcs, const char *renew_ti
 static char *held_body(const struct dcs *dcs, const char *renew_time)
 {
 	const struct lock *lock = &dcs->lock;
-	char name[OBJECT_NAME_SIZE];
 	struct json *annotations = held_annotations(dcs, renew_time);
-	object_name(dcs, "", name, sizeof(name));
 	if (lock->create)
 		body_drop_nulls(annotations);
-	struct json *body = body_new(dcs, name, annotations, lock->create || mutant(10) ? 0 : lock->version);
+	struct json *body =
+		body_new(dcs, dcs->leader_name, annotations, lock->create || mutant(10) ? 0 : lock->version);
 	struct json *subsets = subsets_wanted(dcs, lock->pod_ip, lock->create ? NULL : store_leader(dcs));
 	if (subsets != NULL)
 		json_set(body, "subsets", subsets);
@@ -178,14 +186,13 @@ static char *prepare_send(void *arg)
 static char *release_body(const struct dcs *dcs, const struct object *leader)
 {
 	const struct lock *lock = &dcs->lock;
-	char name[OBJECT_NAME_SIZE];
 	struct json *annotations = json_new_object();
 	json_set_text(annotations, "leader", NULL);
 	set_position(annotations, &lock->write.position);
 	json_set_text(annotations, ANNOTATION_HOLDER_UID, NULL);
+	set_heir(dcs, annotations, lock->write.heir);
 	set_timeline(annotations, &lock->write.position);
-	object_name(dcs, "", name, sizeof(name));
-	struct json *body = body_new(dcs, name, annotations, mutant(10) ? 0 : lock->version);
+	struct json *body = body_new(dcs, dcs->leader_name, annotations, mutant(10) ? 0 : lock->version);
 	if (dcs->params.use_endpoints && json_count(json_get(leader->json, "subsets")) > 0)
 		json_set(body, "subsets", json_new_array());
 	return body_text(body);
@@ -253,7 +260,7 @@ static void forget_leader(struct dcs *dcs)
 	store_stale(dcs);
 }
 
-/* Whoever holds the lease may write the object again; after its T somebody else may have led and be gone from sight with it. */
+/* Whoever holds the lease may write the object again when it was decided so; after its T somebody else may have led and be gone from sight with it. */
 static bool may_create(const struct dcs *dcs)
 {
 	struct instant until = dcs->lock.write.create_until;
@@ -263,10 +270,7 @@ static bool may_create(const struct dcs *dcs)
 static void on_missing(struct dcs *dcs)
 {
 	forget_leader(dcs);
-	if (dcs->lock.work == LOCK_RENEW && may_create(dcs))
-		send_once_more(dcs, NULL);
-	else
-		lock_lost(dcs, "the leader object is gone");
+	lock_lost(dcs, "the leader object is gone");
 }
 
 static void on_looked(void *arg, const struct http_answer *answer)
@@ -289,13 +293,12 @@ static void on_looked(void *arg, const struct http_answer *answer)
 /* One GET by name: also of an object that lost our labels and is in no LIST (safety.md L4). */
 static void lock_look(struct dcs *dcs)
 {
-	char name[OBJECT_NAME_SIZE], path[PATH_SIZE];
+	char path[PATH_SIZE];
 	if (time_is_over(dcs)) {
 		lock_end(dcs, DCS_NO_ANSWER, "refused by the version, and no time is left to look why");
 		return;
 	}
-	object_name(dcs, "", name, sizeof(name));
-	object_path(dcs, KIND_STATE, name, path, sizeof(path));
+	object_path(dcs, KIND_STATE, dcs->leader_name, path, sizeof(path));
 	struct call_params params = {
 		.method = "GET",
 		.path = path,
@@ -342,9 +345,8 @@ static void on_answer(void *arg, const struct http_answer *answer)
 static void lock_send(struct dcs *dcs)
 {
 	struct lock *lock = &dcs->lock;
-	char name[OBJECT_NAME_SIZE], path[PATH_SIZE];
-	object_name(dcs, "", name, sizeof(name));
-	object_path(dcs, KIND_STATE, lock->create ? NULL : name, path, sizeof(path));
+	char path[PATH_SIZE];
+	object_path(dcs, KIND_STATE, lock->create ? NULL : dcs->leader_name, path, sizeof(path));
 	struct call_params params = {
 		.method = lock->create ? "POST" : "PATCH",
 		.path = path,

@@ -5,16 +5,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-void object_name(const struct dcs *dcs, const char *suffix, char *name, size_t size)
+static void make_name(const char *scope, const char *ending, char name[static OBJECT_NAME_SIZE])
 {
-	const struct kubernetes_params *params = &dcs->params;
-	const char *ending = suffix[0] == '\0' && !params->use_endpoints ? "leader" : suffix;
 	struct strbuf b;
-	strbuf_init(&b, name, size);
-	strbuf_addf(&b, ending[0] != '\0' ? "%s-%s" : "%s", params->scope, ending);
+	strbuf_init(&b, name, OBJECT_NAME_SIZE);
+	strbuf_add(&b, scope);
+	strbuf_add(&b, ending);
 	for (char *c = name; *c != '\0'; c++)
 		if (*c == '/')
 			*c = '-';
+}
+
+void object_names_init(struct dcs *dcs)
+{
+	make_name(dcs->params.scope, dcs->params.use_endpoints ? "" : "-leader", dcs->leader_name);
+	make_name(dcs->params.scope, "-config", dcs->config_name);
+	make_name(dcs->params.scope, "-failover", dcs->failover_name);
 }
 
 const char *kind_text(const struct dcs *dcs, enum kind kind)

@@ -5,6 +5,20 @@
 
 #include <string.h>
 
+/* Beside whatever labels several clusters of a namespace share: the one that tells them apart (contract 1.2). */
+static void set_scope_label(struct kubernetes_params *p, const struct config *c)
+{
+	int at = 0;
+	while (at < p->label_count && strcmp(p->labels[at].key, c->kubernetes.scope_label) != 0)
+		at++;
+	if (at == p->label_count)
+		p->label_count++;
+	text_copy(p->labels[at].key, sizeof(p->labels[at].key), c->kubernetes.scope_label);
+	text_copy(p->labels[at].value, sizeof(p->labels[at].value), c->scope);
+}
+
+static_assert((int)KUBERNETES_LABELS_MAX > (int)CONFIG_LABELS_MAX, "one more than the configuration may name");
+
 static void copy_labels(struct kubernetes_params *p, const struct config *c)
 {
 	p->label_count = c->kubernetes.label_count;
@@ -12,6 +26,7 @@ static void copy_labels(struct kubernetes_params *p, const struct config *c)
 		text_copy(p->labels[i].key, sizeof(p->labels[i].key), c->kubernetes.labels[i].key);
 		text_copy(p->labels[i].value, sizeof(p->labels[i].value), c->kubernetes.labels[i].value);
 	}
+	set_scope_label(p, c);
 	p->bootstrap_label_count = c->kubernetes.bootstrap_label_count;
 	for (int i = 0; i < p->bootstrap_label_count; i++) {
 		text_copy(p->bootstrap_labels[i].key, sizeof(p->bootstrap_labels[i].key),

@@ -120,6 +120,9 @@ struct object {
 	char uid[UID_SIZE];
 	uint64_t version; /* 0: it says none */
 	struct json *json;
+	const struct json *annotations, *labels; /* of json */
+	char *text;                              /* as it came on a stream or in an answer; NULL: in a LIST */
+	size_t text_len;
 	struct member member; /* of a pod; name "": it cannot be a member */
 };
 
@@ -129,11 +132,13 @@ struct cache {
 };
 
 struct object *object_create(enum kind kind, struct json *json,
-			     const char *role_label);                        /* takes json; NULL: it has no name */
-void object_destroy(struct object *object);                                  /* takes NULL */
+			     const char *role_label); /* takes json; NULL: it has no name */
+void object_destroy(struct object *object);           /* takes NULL */
+void object_keep_text(struct object *object, const char *text, size_t len);
 const char *object_annotation(const struct object *object, const char *key); /* NULL: none, or object is NULL */
 const char *object_label(const struct object *object, const char *key);
 struct object *cache_find(const struct cache *cache, const char *name); /* NULL: none */
+const struct object *cache_find_text(const struct cache *cache, const char *text, size_t len);
 bool cache_put(struct cache *cache,
 	       struct object *object); /* takes it, replaces one of that name; false: full, object is destroyed */
 struct object *cache_take(struct cache *cache, const char *name); /* out of the cache; NULL: none */
@@ -179,8 +184,7 @@ void view_build(const struct dcs *dcs);
 
 /* ---- objects.c: names, paths, bodies ---- */
 
-void object_name(const struct dcs *dcs, const char *suffix, char *name,
-		 size_t size); /* "" for the leader object; else "config" ... */
+void object_names_init(struct dcs *dcs);
 void object_path(const struct dcs *dcs, enum kind kind, const char *name, char *path,
 		 size_t size); /* name NULL: the collection */
 const char *kind_text(const struct dcs *dcs, enum kind kind);
@@ -260,6 +264,7 @@ struct dcs {
 	struct loop *loop;
 	struct http_client *http;
 	struct kubernetes_params params;
+	char leader_name[OBJECT_NAME_SIZE], config_name[OBJECT_NAME_SIZE], failover_name[OBJECT_NAME_SIZE];
 	struct dcs_callbacks callbacks;
 	struct client client;
 	struct bypass bypass;
@@ -280,6 +285,8 @@ struct dcs {
 void store_later(struct dcs *dcs, dcs_done *done, void *arg, enum dcs_outcome outcome, const char *text);
 void store_heard(struct dcs *dcs);
 void store_stale(struct dcs *dcs); /* the view must be built again; an event follows */
+bool store_knows(const struct dcs *dcs, enum kind kind, const char *text,
+		 size_t len); /* what we write comes twice, byte for byte: as an answer and on the stream */
 void store_put(struct dcs *dcs, enum kind kind, struct object *object); /* from a watch: kept if newer; takes it */
 void store_remove(struct dcs *dcs, enum kind kind, const struct object *object); /* DELETED was seen */
 void store_replace(struct dcs *dcs, enum kind kind,
@@ -288,8 +295,8 @@ void store_listed(struct dcs *dcs, enum kind kind); /* for those who wait for a 
 const struct object *store_put_answer(struct dcs *dcs, enum kind kind,
 				      const struct http_answer *answer); /* of our own request; NULL: it is no object */
 const struct object *store_leader(const struct dcs *dcs);                /* NULL: none */
-const struct object *store_state(const struct dcs *dcs, const char *suffix); /* NULL: there is none */
 const struct object *store_config(const struct dcs *dcs);
+const struct object *store_failover(const struct dcs *dcs);
 const struct object *store_own_pod(const struct dcs *dcs);
 const char *store_own_uid(const struct dcs *dcs); /* "": not known yet */
 

@@ -4,11 +4,10 @@
 #include <string.h>
 
 /* By the version in the view; where there is no object, by creating it, which only one can. */
-static void state_write(struct dcs *dcs, const char *suffix, struct json *annotations, struct write_params *params)
+static void state_write(struct dcs *dcs, const char *name, struct json *annotations, struct write_params *params)
 {
-	const struct object *object = store_state(dcs, suffix);
-	char name[OBJECT_NAME_SIZE], path[PATH_SIZE];
-	object_name(dcs, suffix, name, sizeof(name));
+	const struct object *object = cache_find(&dcs->caches[KIND_STATE], name);
+	char path[PATH_SIZE];
 	object_path(dcs, KIND_STATE, object != NULL ? name : NULL, path, sizeof(path));
 	if (object == NULL)
 		body_drop_nulls(annotations);
@@ -24,7 +23,7 @@ static void state_write(struct dcs *dcs, const char *suffix, struct json *annota
 
 static void config_write(struct dcs *dcs, struct json *annotations, struct write_params *params)
 {
-	state_write(dcs, "config", annotations, params);
+	state_write(dcs, dcs->config_name, annotations, params);
 }
 
 /* Why nothing may be decided on the config object yet; NULL: it may. */
@@ -123,7 +122,7 @@ void dcs_write_config(struct dcs *dcs, const char *config_text, uint64_t version
 /* Kept although empty: an object without a request in it is no request (contract 1.6). */
 void dcs_write_move(struct dcs *dcs, const struct move *move, dcs_done *done, void *arg)
 {
-	const struct object *object = store_state(dcs, "failover");
+	const struct object *object = store_failover(dcs);
 	const char *obstacle = !dcs->watches[KIND_STATE].listed ? "the store was not read yet" : NULL;
 	if (refused(dcs, obstacle, done, arg))
 		return;
@@ -135,7 +134,8 @@ void dcs_write_move(struct dcs *dcs, const struct move *move, dcs_done *done, vo
 	json_set_text(annotations, "leader", move->leader[0] != '\0' ? move->leader : NULL);
 	json_set_text(annotations, "member", move->candidate[0] != '\0' ? move->candidate : NULL);
 	json_set_text(annotations, "scheduled_at", move->scheduled_at[0] != '\0' ? move->scheduled_at : NULL);
-	state_write(dcs, "failover", annotations, &(struct write_params){ .repeat = true, .done = done, .arg = arg });
+	state_write(dcs, dcs->failover_name, annotations,
+		    &(struct write_params){ .repeat = true, .done = done, .arg = arg });
 }
 
 void dcs_note_lease_ttl(struct dcs *dcs, int64_t ttl_s, dcs_done *done, void *arg)
@@ -163,6 +163,27 @@ void dcs_write_history(struct dcs *dcs, const char *history_text, const char *be
 	config_write(dcs, annotations, &(struct write_params){ .done = done, .arg = arg });
 }
 
+/* By the selector, as a collection: what carries the labels of this cluster and nothing else (contract 1.1). */
+void dcs_remove(struct dcs *dcs, dcs_done *done, void *arg)
+{
+	char path[PATH_SIZE];
+	struct strbuf b;
+	strbuf_init(&b, path, sizeof(path));
+	strbuf_addf(&b, "/api/v1/namespaces/%s/%s?labelSelector=", dcs->params.space, kind_text(dcs, KIND_STATE));
+	selector_encode(dcs, &b);
+	assert(dcs->params.label_count > 0); /* without a selector all of the namespace would go */
+	if (refused(dcs, strbuf_ok(&b) ? NULL : "the labels of the cluster are too long", done, arg))
+		return;
+	write_start(dcs, &(struct write_params){ .feature = FEATURE_STATE,
+						 .kind = KIND_STATE,
+						 .method = "DELETE",
+						 .path = path,
+						 .name = "",
+						 .repeat = true,
+						 .done = done,
+						 .arg = arg });
+}
+
 /* ---- the Service (Endpoints mode) ---- */
 
 /* Made by somebody before (409) or by the chart, without our right to do it (403): either way it is not ours to try again. */
@@ -174,21 +195,20 @@ static void on_service_done(void *arg, enum dcs_outcome outcome, const char *tex
 
 void service_ensure(struct dcs *dcs)
 {
-	char name[OBJECT_NAME_SIZE], path[PATH_SIZE];
+	char path[PATH_SIZE];
 	struct strbuf b;
 	if (!dcs->params.use_endpoints || dcs->service_done || dcs->service_busy)
 		return;
-	object_name(dcs, "config", name, sizeof(name));
 	strbuf_init(&b, path, sizeof(path));
 	strbuf_addf(&b, "/api/v1/namespaces/%s/services", dcs->params.space);
-	struct json *body = body_new(dcs, name, NULL, 0), *spec = json_new_object();
+	struct json *body = body_new(dcs, dcs->config_name, NULL, 0), *spec = json_new_object();
 	json_set_text(spec, "clusterIP", "None");
 	json_set(body, "spec", spec);
 	write_start(dcs, &(struct write_params){ .feature = FEATURE_SERVICE,
 						 .kind = KIND_STATE,
 						 .method = "POST",
 						 .path = path,
-						 .name = name,
+						 .name = dcs->config_name,
 						 .body = body_text(body),
 						 .busy = &dcs->service_busy,
 						 .done = on_service_done,

@@ -57,21 +57,19 @@ void store_stale(struct dcs *dcs)
 
 /* ---- what is where ---- */
 
-const struct object *store_state(const struct dcs *dcs, const char *suffix)
-{
-	char name[OBJECT_NAME_SIZE];
-	object_name(dcs, suffix, name, sizeof(name));
-	return cache_find(&dcs->caches[KIND_STATE], name);
-}
-
 const struct object *store_leader(const struct dcs *dcs)
 {
-	return store_state(dcs, "");
+	return cache_find(&dcs->caches[KIND_STATE], dcs->leader_name);
 }
 
 const struct object *store_config(const struct dcs *dcs)
 {
-	return store_state(dcs, "config");
+	return cache_find(&dcs->caches[KIND_STATE], dcs->config_name);
+}
+
+const struct object *store_failover(const struct dcs *dcs)
+{
+	return cache_find(&dcs->caches[KIND_STATE], dcs->failover_name);
 }
 
 const struct object *store_own_pod(const struct dcs *dcs)
@@ -108,19 +106,16 @@ static bool annotation_differs(const struct object *old, const struct object *ne
 static void note_change(struct dcs *dcs, enum kind kind, const struct object *old, const struct object *new)
 {
 	const char *name = new != NULL ? new->name : old->name;
-	char leader[OBJECT_NAME_SIZE], config[OBJECT_NAME_SIZE], failover[OBJECT_NAME_SIZE];
 	dcs->view->stale = true;
 	if (kind == KIND_PODS) {
 		if (old == NULL || new == NULL || member_differs(old, new))
 			store_stale(dcs);
 		return;
 	}
-	object_name(dcs, "", leader, sizeof(leader));
-	object_name(dcs, "config", config, sizeof(config));
-	object_name(dcs, "failover", failover, sizeof(failover));
-	if (text_equal(name, leader) || text_equal(name, config) || text_equal(name, failover))
+	bool is_config = text_equal(name, dcs->config_name);
+	if (is_config || text_equal(name, dcs->leader_name) || text_equal(name, dcs->failover_name))
 		store_stale(dcs);
-	if (text_equal(name, config) && annotation_differs(old, new, "config"))
+	if (is_config && annotation_differs(old, new, "config"))
 		dcs->config_changed = true;
 }
 
@@ -162,24 +157,47 @@ void store_replace(struct dcs *dcs, enum kind kind, struct cache *with)
 	store_stale(dcs);
 }
 
-const struct object *store_put_answer(struct dcs *dcs, enum kind kind, const struct http_answer *answer)
+static void note_written(struct watch *watch, uint64_t version)
+{
+	if (version > watch->written)
+		watch->written = version;
+}
+
+static const struct object *put_answer(struct dcs *dcs, enum kind kind, const char *text, size_t len)
 {
 	struct err err;
 	struct watch *watch = &dcs->watches[kind];
-	struct json *root = json_parse(answer->body, answer->body_len, &err);
+	struct json *root = json_parse(text, len, &err);
 	struct object *object = root != NULL ? object_create(kind, root, dcs->params.role_label) : NULL;
 	if (object == NULL)
 		return NULL;
+	object_keep_text(object, text, len);
 	char name[OBJECT_NAME_SIZE];
 	text_copy(name, sizeof(name), object->name);
 	uint64_t version = object->version;
 	const struct object *old = cache_find(&dcs->caches[kind], name);
 	if (old != NULL && old->version > version)
 		watch_list_soon(watch); /* the watch is ahead, or versions went back: a LIST tells which */
-	if (version > watch->written)
-		watch->written = version;
+	note_written(watch, version);
 	store_put(dcs, kind, object);
 	return cache_find(&dcs->caches[kind], name);
+}
+
+bool store_knows(const struct dcs *dcs, enum kind kind, const char *text, size_t len)
+{
+	return cache_find_text(&dcs->caches[kind], text, len) != NULL;
+}
+
+const struct object *store_put_answer(struct dcs *dcs, enum kind kind, const struct http_answer *answer)
+{
+	size_t len = answer->body_len;
+	while (len > 0 && answer->body[len - 1] == '\n')
+		len--; /* the stream's text of the same object ends without it */
+	const struct object *known = cache_find_text(&dcs->caches[kind], answer->body, len);
+	if (known == NULL)
+		return put_answer(dcs, kind, answer->body, len);
+	note_written(&dcs->watches[kind], known->version);
+	return known;
 }
 
 /* ---- refresh ---- */
@@ -298,6 +316,7 @@ struct dcs *kubernetes_create(struct loop *loop, struct http_client *http, const
 	assert(dcs != NULL);
 	*dcs = (struct dcs){ .loop = loop, .http = http, .params = *params, .callbacks = *callbacks };
 	fill_defaults(&dcs->params);
+	object_names_init(dcs);
 	dcs->view = calloc(1, sizeof(*dcs->view));
 	assert(dcs->view != NULL);
 	dcs->view->stale = true;

@@ -25,7 +25,7 @@ static int64_t read_number(const struct object *object, const char *key, int64_t
 
 static bool annotations_are_texts(const struct object *object)
 {
-	const struct json *annotations = json_path(object->json, "metadata.annotations");
+	const struct json *annotations = object->annotations;
 	if (annotations == NULL || json_is_null(annotations))
 		return true;
 	for (const struct json *item = json_first(annotations); item != NULL; item = json_next(item))
@@ -222,7 +222,7 @@ void view_build(const struct dcs *dcs)
 	view->cluster.loaded = is_loaded(dcs);
 	read_leader(store_leader(dcs), &view->cluster);
 	read_config(store_config(dcs), view);
-	read_move(store_state(dcs, "failover"), &view->cluster);
+	read_move(store_failover(dcs), &view->cluster);
 	read_members(&dcs->caches[KIND_PODS], dcs->params.name, view);
 	view->cluster.initializer_gone = initializer_is_gone(store_config(dcs), &view->cluster);
 }

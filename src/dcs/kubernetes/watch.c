@@ -87,11 +87,12 @@ static void list_failed(struct watch *watch, const char *why)
 	wait_for_list(watch, delay);
 }
 
-static void cache_fill(struct watch *watch, const struct json *items, struct cache *cache)
+static void cache_fill(struct watch *watch, struct json *items, struct cache *cache)
 {
 	struct dcs *dcs = watch->dcs;
-	for (const struct json *item = json_first(items); item != NULL; item = json_next(item)) {
-		struct object *object = object_create(watch->kind, json_copy(item), dcs->params.role_label);
+	for (const struct json *item = json_first(items), *next; item != NULL; item = next) {
+		next = json_next(item);
+		struct object *object = object_create(watch->kind, json_take(items, item), dcs->params.role_label);
 		if (object == NULL)
 			continue;
 		const struct object *old = cache_find(&dcs->caches[watch->kind], object->name);
@@ -150,7 +151,7 @@ static bool list_take(struct watch *watch, const struct http_answer *answer)
 		return false;
 	}
 	struct cache cache = { .count = 0 };
-	cache_fill(watch, json_get(root, "items"), &cache);
+	cache_fill(watch, (struct json *)json_get(root, "items"), &cache);
 	if (mutant(35))
 		keep_newer(watch, &cache);
 	store_replace(watch->dcs, watch->kind, &cache);
@@ -224,18 +225,43 @@ static void on_open_timer(void *arg)
 	stream_is_open(arg);
 }
 
-static void take_object(struct watch *watch, const struct json *json, bool deleted)
+/* The object in {"type":"MODIFIED","object":{...}}, as API servers write it; NULL: the line looks otherwise. */
+static const char *object_text(const char *line, size_t len, size_t *object_len)
 {
-	struct dcs *dcs = watch->dcs;
-	struct object *object = object_create(watch->kind, json_copy(json), dcs->params.role_label);
-	if (object == NULL) {
-		stream_is_broken(watch, "an object without a name");
-	} else if (deleted) {
-		store_remove(dcs, watch->kind, object);
-		object_destroy(object);
-	} else {
-		store_put(dcs, watch->kind, object);
+	static const char *const heads[] = { "{\"type\":\"MODIFIED\",\"object\":", "{\"type\":\"ADDED\",\"object\":" };
+	for (size_t i = 0; i < ARRAY_SIZE(heads); i++) {
+		size_t head = strlen(heads[i]);
+		if (len <= head || memcmp(line, heads[i], head) != 0 || line[len - 1] != '}')
+			continue;
+		*object_len = len - head - 1;
+		return line + head;
 	}
+	return NULL;
+}
+
+static struct object *read_object(struct watch *watch, struct json *event, const struct strbuf *line)
+{
+	size_t len;
+	struct json *json = json_take(event, json_get(event, "object"));
+	struct object *object = object_create(watch->kind, json, watch->dcs->params.role_label);
+	const char *text = object_text(line->text, line->len, &len);
+	if (object == NULL)
+		stream_is_broken(watch, "an object without a name");
+	else if (text != NULL)
+		object_keep_text(object, text, len);
+	return object;
+}
+
+static void take_object(struct watch *watch, struct object *object, bool deleted)
+{
+	if (object == NULL)
+		return;
+	if (!deleted) {
+		store_put(watch->dcs, watch->kind, object);
+		return;
+	}
+	store_remove(watch->dcs, watch->kind, object);
+	object_destroy(object);
 }
 
 static void take_error(struct watch *watch, const struct json *status)
@@ -244,10 +270,10 @@ static void take_error(struct watch *watch, const struct json *status)
 	stream_is_broken(watch, message != NULL ? message : "an error without a message");
 }
 
-static void take_line(struct watch *watch, const char *line, size_t len)
+static void take_event(struct watch *watch, const struct strbuf *line)
 {
 	struct err err;
-	AUTO(json) struct json *event = json_parse(line, len, &err);
+	AUTO(json) struct json *event = json_parse(line->text, line->len, &err);
 	const char *type = json_get_text(event, "type");
 	const struct json *object = json_get(event, "object");
 	int64_t code;
@@ -256,11 +282,19 @@ static void take_line(struct watch *watch, const char *line, size_t len)
 	else if (text_equal(type, "ERROR") || (json_i64(json_get(object, "code"), &code) && code == 410))
 		take_error(watch, object);
 	else if (text_equal(type, "ADDED") || text_equal(type, "MODIFIED"))
-		take_object(watch, object, false);
+		take_object(watch, read_object(watch, event, line), false);
 	else if (text_equal(type, "DELETED"))
-		take_object(watch, object, true);
+		take_object(watch, read_object(watch, event, line), true);
 	else if (!text_equal(type, "BOOKMARK"))
 		log_warning("watch of %s: an event of unknown type %s", watch_kind_text(watch), type);
+}
+
+static void take_line(struct watch *watch, const struct strbuf *line)
+{
+	size_t len;
+	const char *text = object_text(line->text, line->len, &len);
+	if (text == NULL || !store_knows(watch->dcs, watch->kind, text, len))
+		take_event(watch, line);
 }
 
 static void end_line(struct watch *watch)
@@ -268,7 +302,7 @@ static void end_line(struct watch *watch)
 	if (!strbuf_ok(&watch->line))
 		stream_is_broken(watch, "an event of more than 1 MiB");
 	else if (watch->line.len > 0)
-		take_line(watch, watch->line.text, watch->line.len);
+		take_line(watch, &watch->line);
 	strbuf_init(&watch->line, watch->line_memory, WATCH_LINE_MAX + 1);
 }
 

@@ -50,12 +50,19 @@ static const char *resource_text(const struct write *write)
 	return write->params.feature == FEATURE_SERVICE ? "services" : kind_text(write->dcs, write->params.kind);
 }
 
+static const char *verb_text(const char *method)
+{
+	if (text_equal(method, "DELETE"))
+		return "delete (deletecollection)";
+	return text_equal(method, "POST") ? "create" : "patch";
+}
+
 static void write_forbidden(struct write *write, const char *answer)
 {
 	struct dcs *dcs = write->dcs;
 	char text[512];
 	struct strbuf b;
-	const char *verb = text_equal(write->params.method, "POST") ? "create" : "patch";
+	const char *verb = verb_text(write->params.method);
 	strbuf_init(&b, text, sizeof(text));
 	strbuf_addf(&b, "not allowed to %s %s in namespace %s", verb, resource_text(write), dcs->params.space);
 	complaint_say(&dcs->refused[write->params.feature], dcs->loop, "%s (%s)", text, answer);

@@ -1,7 +1,8 @@
-"""Clusters of real members for stories: real PostgreSQL, real API server, each member on a machine of its own.
+"""Clusters of real members for stories: real PostgreSQL, an API server, each member on a machine of its own.
 
 A member is a supervisor and an agent as separate processes, a bare Pod object, and a directory. Nothing here judges; see writer.py.
 """
+import contextlib
 import json
 import os
 import pathlib
@@ -15,6 +16,7 @@ import urllib.request
 import yaml
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "kube"))
+import choice  # noqa: E402
 import kube as kubelib  # noqa: E402
 import net as netlib  # noqa: E402
 
@@ -24,6 +26,18 @@ BIN = "/usr/lib/postgresql/15/bin"
 USER = "postgres" if os.getuid() == 0 else None
 LABELS = {"application": "howdah"}
 wait = kubelib.wait
+
+
+@contextlib.contextmanager
+def bed(machines, kind=None, default="real"):
+    """An API server, by choice or as KUBE says, and machines; raises kubelib.Unavailable."""
+    chosen = choice.choose(kind, default)
+    chosen.find()
+    why = netlib.unsupported() or (None if os.path.isdir(BIN) else f"no PostgreSQL in {BIN}")
+    if why:
+        raise kubelib.Unavailable(why)
+    with netlib.Net(*machines) as net, chosen.start(net) as server:
+        yield server
 
 
 class Member:

@@ -1,5 +1,4 @@
 """One API server and its machines a worker; a namespace and a cluster a story."""
-import os
 import time
 import uuid
 
@@ -11,17 +10,17 @@ import writer as writerlib
 MEMBERS = ("m0", "m1", "m2", "m3")
 
 
-@pytest.fixture(scope="session")
-def server():
+def started(kind=None):
     try:
-        bed.kubelib.binary()
+        with bed.bed(MEMBERS, kind) as server:
+            yield server
     except bed.kubelib.Unavailable as why:
         pytest.skip(str(why))
-    why = bed.netlib.unsupported() or (None if os.path.isdir(bed.BIN) else f"no PostgreSQL in {bed.BIN}")
-    if why:
-        pytest.skip(why)
-    with bed.netlib.Net(*MEMBERS) as net, bed.kubelib.Kube(net) as kube:
-        yield kube
+
+
+@pytest.fixture(scope="session")
+def server():
+    yield from started()
 
 
 @pytest.fixture

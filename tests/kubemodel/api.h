@@ -1,8 +1,9 @@
-/* A model of Kubernetes API servers over one store, as far as howdah talks to them: collections of JSON objects with
- * resourceVersion and uid, LIST, WATCH, GET, PATCH (strategic merge), POST, DELETE. Knows nothing of the simulator's
- * world: time and chance come through hooks, so that an HTTP server can stand in front of it as well. */
-#ifndef HOWDAH_TESTS_SIM_API_H
-#define HOWDAH_TESTS_SIM_API_H
+/* A model of Kubernetes API servers over one namespace, as far as howdah talks to them: collections of JSON objects with
+ * resourceVersion and uid, LIST, WATCH, GET, PATCH (strategic merge), POST, DELETE. The simulator talks to it, and so does
+ * devkube, an HTTP server: time and chance come through hooks, transport is the caller's. tests/devkube compares it with a
+ * real server. */
+#ifndef HOWDAH_TESTS_KUBEMODEL_API_H
+#define HOWDAH_TESTS_KUBEMODEL_API_H
 
 #include "codec/json.h"
 
@@ -31,17 +32,22 @@ struct api_change {
 
 struct api_hooks {
 	int64_t (*now_us)(void *arg);
+	int64_t (*wall_s)(void *arg); /* or NULL: it is always 2026-01-01 */
 	uint32_t (*random)(void *arg);
+	/* whether a WATCH from a forgotten version gets 410 as its status, not on the stream; NULL: never, as the real one */
+	bool (*refuses_expired)(void *arg);
 	void (*on_change)(void *arg, const struct api_change *change); /* or NULL */
 	void (*on_watch)(void *arg, void *watcher); /* there may be something to read, or the stream ended */
 	void *arg;
+	uint32_t number; /* of this store: the first digits of the uids that it makes */
 };
 
 struct api_request {
 	const char *method, *path; /* path with the query */
 	const char *body;          /* or NULL */
 	size_t body_len;
-	int server; /* which API server: each has a watch cache of its own */
+	const char *content_type; /* of a patch; NULL: strategic merge */
+	int server;               /* which API server: each has a watch cache of its own */
 	void *author;
 };
 
@@ -55,6 +61,9 @@ struct api_response {
 struct api *api_create(const struct api_hooks *hooks);
 void api_destroy(struct api *api); /* after every watch was closed */
 void api_handle(struct api *api, const struct api_request *request, struct api_response *response);
+/* A WATCH, as if the version that it asks for were forgotten. */
+void api_expire(struct api *api, const struct api_request *request, struct api_response *response);
+void api_refuse(struct api_response *response, int status, const char *reason, const char *message); /* a Status */
 
 /* ---- streams ---- */
 void api_watch_bind(struct api_watch *watch, void *watcher);  /* what on_watch is called with */
