@@ -84,7 +84,12 @@ static void print_state(void *arg)
 static void renew(void *arg)
 {
 	struct driver *d = arg;
-	postgres_set_deadline(d->pg, instant_after_ms(loop_now(d->loop), d->deadline_ms), &d->token, true);
+	struct deadline_order order = {
+		.at = instant_after_ms(loop_now(d->loop), d->deadline_ms),
+		.token = d->token,
+		.answered = true,
+	};
+	postgres_set_deadline(d->pg, &order);
 	loop_timer_set(d->renew, RENEW_MS);
 }
 
