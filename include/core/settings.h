@@ -16,6 +16,7 @@ struct settings {
 	bool nofailover; /* of this member */
 	bool use_slots;
 	bool can_bootstrap;       /* the local configuration has a bootstrap section */
+	bool failsafe;            /* failsafe_mode */
 	bool paused;              /* seen in the configuration */
 	bool clone_when_diverged; /* postgresql.remove_data_directory_on_diverged_timelines */
 };

@@ -43,6 +43,9 @@ bool may_clone_anew(const struct situation *s);     /* by the settings, from a l
 bool is_diverged(enum rejoin rejoin);
 /* end.c */
 int64_t restart_wait_ms(const struct situation *s); /* until a scheduled restart is due; INT64_MAX: none is */
+/* failsafe.c */
+bool failsafe_is_due(const struct situation *s);
+bool failsafe_bars(const struct situation *s);
 /* pause.c */
 bool is_guarded_by_people(const struct situation *s);
 bool somebody_may_be_unguarded(const struct situation *s);
