@@ -104,6 +104,25 @@ def kill_leader(stage):
     stage.replica_again(old, moment)
 
 
+def switch_over(stage):
+    old, writer = stage.leader, stage.writer
+    to = next(m for m in stage.cluster.members if m is not old)
+    before = {c.row for c in writer.snapshot()}
+    moment = now()
+    argv = [str(bed.BUILD / "howdahctl"), "-c", str(old.config), "switchover", "--leader", old.name, "--candidate", to.name, "--force"]
+    with old.cluster.net.inside(old.machine):
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=60, env={**os.environ, **stage.cluster.account.environment()})
+    if done.returncode:
+        sys.exit(f"demo: the switchover was refused: {done.stdout}{done.stderr}")
+    line(f"howdahctl switchover --candidate {to.name}", "0.00 s")
+    stage.leader = stage.other_leader(old)
+    bed.wait(lambda: writer.first_after(moment, old.name), "a write", 30)
+    there = set(map(int, stage.leader.psql("select id from story").split()))
+    lost = len(before - there)
+    line(f"  {stage.leader.name} leads", s(now() - moment), bold(f"the client waited {s(writer.gap_around(moment))}, {lost or 'no'} row lost"))
+    stage.replica_again(old, moment)
+
+
 def freeze_agent(stage):
     old, writer = stage.leader, stage.writer
     ttl = stage.cluster.leader_object()["ttl"]
@@ -129,8 +148,7 @@ def judge(stage):
     line("", "", f"{lost or 'none'} of {len(acknowledged):,} acknowledged rows lost" + (" (replication is asynchronous)" if lost else ""))
 
 
-# a switchover goes between the two faults
-ACTS = (begin, write, kill_leader, freeze_agent, judge)
+ACTS = (begin, write, kill_leader, switch_over, freeze_agent, judge)
 
 
 # ---- around it
