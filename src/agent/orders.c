@@ -128,7 +128,7 @@ static void ask_whether_possible(struct order *order, const struct situation *s)
 {
 	const struct move *move = &order->answer.order.move;
 	bool now = move->at_us == 0;
-	enum move_obstacle obstacle = now ? move_check(s, move) : MOVE_POSSIBLE;
+	enum move_obstacle obstacle = now ? move_check(s, move, order->since) : MOVE_POSSIBLE;
 	if (obstacle == MOVE_ASK && elapsed_most_ms(order->since, s->now) < MOVE_ASK_MS) {
 		agent_ask_peers(order->agent);
 		return;
