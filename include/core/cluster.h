@@ -81,7 +81,8 @@ struct peer_answer {
 	enum member_role role;
 	bool nofailover;
 	int failover_priority;
-	bool sees_leader; /* it says that somebody holds the lock (not cluster_unlocked) */
+	bool failsafe_active; /* it stands back for a primary that cannot reach the store */
+	bool sees_leader;     /* it says that somebody holds the lock (not cluster_unlocked) */
 };
 
 enum initialize_state { INITIALIZE_ABSENT, INITIALIZE_RUNNING /* "" */, INITIALIZE_DONE, INITIALIZE_UNREADABLE };

@@ -28,13 +28,19 @@ struct self {
 	struct instant created;  /* when we made the leader object of a cluster that had had one; unset: we did not */
 	bool confirmed;          /* a consistent read was answered since then */
 	bool refreshing;
-	struct instant read_at; /* when the last consistent read was asked for */
-	bool store_writing;     /* a write of initialize, config or history is on its way */
-	bool publishing;        /* a write of our pod is on its way */
-	bool publish_due;       /* our pod does not say what it should */
-	bool slots_due;         /* the server's member slots are not known to be right */
-	bool foreign_label;     /* another pod carries the leader's label */
-	uint32_t checkpointed;  /* the timeline for which a checkpoint was asked after promotion */
+	struct instant read_at;         /* when the last consistent read was asked for */
+	bool store_writing;             /* a write of initialize, config or history is on its way */
+	bool publishing;                /* a write of our pod is on its way */
+	bool publish_due;               /* our pod does not say what it should */
+	bool slots_due;                 /* the server's member slots are not known to be right */
+	bool foreign_label;             /* another pod carries the leader's label */
+	uint32_t checkpointed;          /* the timeline for which a checkpoint was asked after promotion */
+	bool failsafe_known;            /* the leader object names members of failsafe mode ... */
+	bool failsafe_member;           /* ... and us among them */
+	bool failsafe_asking;           /* a round is under way ... */
+	struct instant failsafe_round;  /* ... or was last begun then */
+	struct instant failsafe_pinged; /* when a primary's question was last agreed to ... */
+	int64_t failsafe_hold_ms;       /* ... for so long */
 	bool initialize_is_ours;
 	struct instant initializer_gone; /* since when; unset: it is not */
 	struct instant followed;         /* when it was last told whom to follow */
@@ -102,6 +108,11 @@ enum move_step move_decide(const struct situation *s);
 enum move_obstacle move_check(const struct situation *s, const struct move *move, struct instant since);
 /* Who gets the lock from us with the write that releases it: has everything that we have; "": nobody yet. */
 const char *heir_decide(const struct situation *s);
+
+/* Failsafe mode: for how long the members are asked to stand back; whether we may agree to a primary's question; whether we have. */
+int64_t failsafe_hold_ms(const struct situation *s);
+bool failsafe_may_accept(const struct situation *s, const struct failsafe_ping *ping);
+bool failsafe_is_active(const struct situation *s);
 
 /* Whether the supervisor is to act on nothing by itself. */
 bool unguarded_is_wanted(const struct situation *s);

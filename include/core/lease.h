@@ -90,6 +90,8 @@ struct lease_hold {
 	struct instant start;     /* of the send that is in the object; unset when the lease was resumed from an earlier
 				     agent of this pod and not renewed yet */
 	int64_t ttl_ms;           /* of that record */
+	struct instant extended;  /* start of the failsafe round in which every member agreed; unset: none */
+	int64_t extended_ms;      /* for how long they stand back */
 	struct instant
 		cap; /* T is not later than this while a write that lowers the ttl may be on its way; unset: none */
 };
@@ -103,6 +105,9 @@ bool lease_credit(struct lease_hold *hold, const struct lease_sends *sends, cons
 /* T: until when we may be writable: start + ttl - margin, never after the cap (safety.md 3). Unset without a lease or
  * with an unknown start. */
 struct instant lease_deadline(const struct lease_hold *hold);
+
+/* Every member agreed to stand back for so long, counted from before the first was asked; ends with the next credited send. */
+void lease_extend(struct lease_hold *hold, struct instant start, int64_t ms);
 
 /* Rule 2: to be called before a write with a lower ttl is sent; the supervisor must have acknowledged the new T before
  * it leaves. Clears itself when a later send is credited. */

@@ -15,9 +15,11 @@ struct settings {
 	bool check_timeline;
 	bool nofailover; /* of this member */
 	bool use_slots;
-	bool can_bootstrap;       /* the local configuration has a bootstrap section */
-	bool paused;              /* seen in the configuration */
-	bool clone_when_diverged; /* postgresql.remove_data_directory_on_diverged_timelines */
+	bool can_bootstrap;           /* the local configuration has a bootstrap section */
+	bool failsafe;                /* failsafe_mode */
+	bool paused;                  /* seen in the configuration */
+	bool clone_when_rewind_fails; /* postgresql.remove_data_directory_on_rewind_failure */
+	bool clone_when_diverged;     /* postgresql.remove_data_directory_on_diverged_timelines */
 };
 
 /* safety.md 3: the margin between the holder's deadline and the end of its record, a function of the record's ttl. */

@@ -19,6 +19,7 @@ enum action {
 	ACT_FORGET_LEASE, /* the record is not ours any more: drop the token */
 	ACT_REFRESH,      /* one consistent read between winning and promoting */
 	ACT_ASK_PEERS,
+	ACT_ASK_FAILSAFE, /* may we go on without the store? */
 	/* PostgreSQL */
 	ACT_STOP,
 	ACT_TERM_GO,

@@ -32,7 +32,7 @@ struct http_call_params {
 	const char *user, *password;                /* basic authentication, or NULL; copied */
 	struct http_tls tls;                        /* texts are copied */
 	const char *lane;   /* calls of one lane share connections and no other lane's (lock writes have their own,
-			       safety.md L11); NULL: "" */
+			       safety.md L11) and speak HTTP/1.1; NULL or "": the common one, HTTP/2 where it can be had */
 	int64_t timeout_ms; /* whole call; 0: none (watches) */
 	int64_t connect_timeout_ms; /* 0: as timeout_ms */
 	int64_t idle_timeout_ms;    /* no byte for this long ends the call; 0: none */

@@ -75,6 +75,7 @@ static void turn(void *arg)
 	for (int i = 0; i < plan.count; i++)
 		agent_act(agent, plan.actions[i]);
 	orders_turn(agent);
+	agent_callbacks_turn(agent);
 }
 
 /* What moves a failover on counts at once: the tree, a job's end, the deadline's acknowledgement. */
@@ -201,6 +202,7 @@ void agent_destroy(struct agent *agent)
 	orders_destroy(agent->orders);
 	agent_stop_rest(agent);
 	agent_cancel_peers(agent);
+	agent_cancel_failsafe(agent);
 	postgres_destroy(agent->pg);
 	dcs_destroy(agent->dcs);
 	http_client_destroy(agent->http);

@@ -35,7 +35,10 @@ static void stop(struct agent *agent)
 		log_info("PostgreSQL is stopped: %s", end_text(reason));
 	if (reason == END_RESTART)
 		agent->self.restart.began = true;
-	postgres_stop(agent->pg, reason == END_REINITIALIZE);
+	if (reason == END_RESTART || reason == END_HAND_OVER)
+		postgres_stop_after_checkpoint(agent->pg);
+	else
+		postgres_stop(agent->pg, reason == END_REINITIALIZE);
 }
 
 static void term_go(struct agent *agent)
@@ -224,6 +227,7 @@ static void mark_timeline(struct agent *agent)
 static void checkpoint(struct agent *agent)
 {
 	agent->self.checkpointed = postgres_instance(agent->pg)->timeline;
+	postgres_sync_passwords(agent->pg);
 	postgres_checkpoint(agent->pg);
 }
 
@@ -238,6 +242,7 @@ static void (*const effectors[])(struct agent *) = {
 	[ACT_FORGET_LEASE] = agent_forget_lease,
 	[ACT_REFRESH] = agent_refresh,
 	[ACT_ASK_PEERS] = agent_ask_peers,
+	[ACT_ASK_FAILSAFE] = agent_ask_failsafe,
 	[ACT_STOP] = stop,
 	[ACT_TERM_GO] = term_go,
 	[ACT_CANCEL_JOB] = cancel_job,

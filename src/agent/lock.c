@@ -27,6 +27,7 @@ void agent_credit(struct agent *agent, struct instant now)
 	if (mutant(2))
 		self->hold.start = now;
 	self->lock_failed = self->released = false;
+	agent->failsafe_said = false;
 	if (lease_token_matches(&before, &self->sight.record))
 		return;
 	self->won_at = now;
@@ -96,6 +97,8 @@ static void write_lock(struct agent *agent,
 	text_copy(write.heir, sizeof(write.heir), heir_decide(&s));
 	write.create_until = lease_deadline(&agent->self.hold);
 	fill_position(agent, &write.position, token, sizeof(token));
+	AUTO(text) char *failsafe = set->failsafe ? agent_failsafe_map(agent) : NULL;
+	write.failsafe = failsafe;
 	agent->self.lock_writing = true;
 	agent->self.lock_written = loop_now(agent->loop);
 	agent->counters.lock_writes++;

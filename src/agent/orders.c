@@ -276,6 +276,18 @@ static void begin_reinitialize(struct order *order, const struct situation *s)
 	}
 }
 
+static void take_failsafe(struct order *order, const struct situation *s)
+{
+	char lsn[24];
+	if (!agent_take_failsafe_ping(order->agent, &order->answer.order.ping)) {
+		end_with(order, 500, "Running as a leader");
+		return;
+	}
+	snprintf(lsn, sizeof(lsn), "%llu", (unsigned long long)instance_lsn(s->instance));
+	rest_answer_header(&order->answer, "lsn", lsn);
+	end_with(order, 200, "Accepted");
+}
+
 /* ---- all of them ---- */
 
 static void begin(struct order *order)
@@ -304,6 +316,8 @@ static void begin(struct order *order)
 		begin_reinitialize(order, &s);
 		break;
 	case ORDER_FAILSAFE:
+		take_failsafe(order, &s);
+		break;
 	case ORDER_NONE:
 	case ORDER_KIND_COUNT:
 		end_with(order, 502, "not supported");

@@ -62,24 +62,45 @@ static void call_done(void *arg, const struct http_answer *answer)
 		agent_wake(agent);
 }
 
-static void ask(struct agent *agent, struct peer_call *call, const struct member *member)
+static const char *or_null(const char *text)
+{
+	return text[0] != '\0' ? text : NULL;
+}
+
+/* Members never check each other's certificates (contract 3.2). */
+struct http_tls agent_peer_tls(const struct agent *agent)
 {
 	const struct config *c = &agent->config;
+	return (struct http_tls){ .cert_file = or_null(c->ctl_certfile),
+				  .key_file = or_null(c->ctl_keyfile),
+				  .key_password = or_null(c->ctl_keyfile_password),
+				  .insecure = true };
+}
+
+const char *agent_peer_user(const struct agent *agent)
+{
+	const struct config *c = &agent->config;
+	return or_null(c->ctl_user[0] != '\0' ? c->ctl_user : c->rest_user);
+}
+
+const char *agent_peer_password(const struct agent *agent)
+{
+	const struct config *c = &agent->config;
+	return or_null(c->ctl_user[0] != '\0' ? c->ctl_password : c->rest_password);
+}
+
+static void ask(struct agent *agent, struct peer_call *call, const struct member *member)
+{
 	*call = (struct peer_call){ .agent = agent, .sent = loop_now(agent->loop) };
 	text_copy(call->name, sizeof(call->name), member->name);
-	struct http_call_params params = {
-		.method = "GET",
-		.url = member->api_url,
-		.tls = { .cert_file = c->ctl_certfile[0] != '\0' ? c->ctl_certfile : NULL,
-			 .key_file = c->ctl_keyfile[0] != '\0' ? c->ctl_keyfile : NULL,
-			 .key_password = c->ctl_keyfile_password[0] != '\0' ? c->ctl_keyfile_password : NULL,
-			 .insecure = true },
-		.lane = "peers",
-		.timeout_ms = PEER_TIMEOUT_MS,
-		.body_max = PEER_BODY_MAX,
-		.on_done = call_done,
-		.arg = call
-	};
+	struct http_call_params params = { .method = "GET",
+					   .url = member->api_url,
+					   .tls = agent_peer_tls(agent),
+					   .lane = "peers",
+					   .timeout_ms = PEER_TIMEOUT_MS,
+					   .body_max = PEER_BODY_MAX,
+					   .on_done = call_done,
+					   .arg = call };
 	call->call = http_call_start(agent->http, &params);
 	agent->calls_open++;
 	agent->self.asking = true;

@@ -75,6 +75,14 @@ struct agent {
 	int waiting_count;
 	struct instant waiting_since; /* when the last of them asked */
 	struct loop_timer *waiting_timer;
+	struct peer_call failsafe_calls[MEMBERS_MAX];
+	int failsafe_open; /* questions of the present round without an answer */
+	bool failsafe_refused, failsafe_said;
+	int64_t failsafe_for_ms;
+	char failsafe_seen[4096]; /* the map that failsafe_known and failsafe_member were read from */
+	bool callback_running, callback_role_seen,
+		callback_restarts; /* as of the last turn that callbacks were told of */
+	enum member_role callback_role;
 	struct orders *orders;
 	bool clone_from_leader; /* the next clone, by a person's word */
 	const char *const *environment;
@@ -112,7 +120,22 @@ void agent_resume_lease(struct agent *agent);
 void agent_ask_peers(struct agent *agent);
 void agent_cancel_peers(struct agent *agent);
 
+struct http_tls agent_peer_tls(const struct agent *agent); /* what members show each other */
+const char *agent_peer_user(const struct agent *agent);    /* NULL: none */
+const char *agent_peer_password(const struct agent *agent);
+
+/* failsafe.c */
+char *agent_failsafe_map(const struct agent *agent); /* free it */
+void agent_sense_failsafe(struct agent *agent);
+void agent_ask_failsafe(struct agent *agent);
+void agent_cancel_failsafe(struct agent *agent);
+bool agent_take_failsafe_ping(struct agent *agent, const struct failsafe_ping *ping); /* false: refused */
+
 /* publish.c: own pod, labels of others, history */
+const char *agent_rest_scheme(const struct agent *agent);
+/* SCHEME://HOST:PORT/PATH, IPv6 in brackets */
+void agent_add_url(struct json *to, const char *key, const char *scheme, const struct config_address *at,
+		   const char *path);
 void agent_build_status(struct agent *agent);
 void agent_publish(struct agent *agent);
 bool agent_label_is_right(const struct agent *agent, const struct member *own);
@@ -122,6 +145,9 @@ void agent_write_history(struct agent *agent);
 void agent_sync_slots(struct agent *agent);
 void agent_member_slots(const struct agent *agent, char *text,
 			size_t size); /* slot names of the other members, one a line */
+
+/* callbacks.c */
+void agent_callbacks_turn(struct agent *agent);
 
 /* orders.c: what people asked for */
 struct orders *orders_create(void);

@@ -12,8 +12,13 @@
 /* The contract's level, which peers parse and act on; our own is howdah_version (pod.md 3). */
 #define CONTRACT_VERSION "4.1.4"
 
-static void add_url(struct json *status, const char *key, const char *scheme, const struct config_address *at,
-		    const char *path)
+const char *agent_rest_scheme(const struct agent *agent)
+{
+	return agent->config.rest_certfile[0] != '\0' ? "https" : "http";
+}
+
+void agent_add_url(struct json *status, const char *key, const char *scheme, const struct config_address *at,
+		   const char *path)
 {
 	char url[URL_SIZE];
 	struct strbuf b;
@@ -37,8 +42,8 @@ static bool checkpoint_is_pending(const struct instance *i)
 static struct json *build_status(const struct config *c, const struct status_source *from)
 {
 	struct json *status = json_new_object();
-	add_url(status, "conn_url", "postgres", &c->pg_connect, c->database);
-	add_url(status, "api_url", c->rest_certfile[0] != '\0' ? "https" : "http", &c->rest_connect, "patroni");
+	agent_add_url(status, "conn_url", "postgres", &c->pg_connect, c->database);
+	agent_add_url(status, "api_url", c->rest_certfile[0] != '\0' ? "https" : "http", &c->rest_connect, "patroni");
 	json_set_text(status, "state", member_state_text(from->state));
 	json_set_text(status, "role", member_role_text(from->role));
 	json_set_text(status, "version", CONTRACT_VERSION);

@@ -82,7 +82,12 @@ static void on_reload(void *arg)
 	}
 	log_info("the configuration was read again");
 	reload_tls(agent);
+	agent->said_is_old = true;
 	agent_apply_times(agent);
+	struct situation s = agent_situation(agent);
+	if (leads_now(&s) && s.instance->tree == PG_TREE_PRIMARY)
+		postgres_sync_passwords(agent->pg);
+	postgres_callback(agent->pg, "on_reload", member_role_text(role_to_publish(&s)));
 }
 
 void agent_reload_soon(struct agent *agent)

@@ -48,7 +48,8 @@ static void answer(struct agent *agent, const struct http_request *request)
 				  .state = state_to_publish(&s),
 				  .role = role_to_publish(&s),
 				  .scheduled_restart = scheduled_restart(agent),
-				  .failsafe_text = "",
+				  .failsafe_text = s.settings->failsafe ? dcs_failsafe_text(agent->dcs) : "",
+				  .failsafe_active = failsafe_is_active(&s),
 				  .counters = agent->counters };
 	struct instant t = lease_deadline(&agent->self.hold);
 	view.counters.lease_left_ms = view.leads && instant_is_set(t) ? left_least_ms(t, s.now) : 0;

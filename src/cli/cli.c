@@ -1,4 +1,4 @@
-/* The command table, and one invocation from the command line to the exit code. */
+/* One invocation, from the command line to the exit code. */
 #include "cli.h"
 
 #include "base/log.h"
@@ -11,57 +11,13 @@
 
 enum { EXIT_FAILED = 1, EXIT_USAGE = 2, COLUMNS_DEFAULT = 80 };
 
-const struct cli_command cli_commands[] = {
-	{ .name = "list",
-	  .arguments = "[CLUSTER]...",
-	  .names_max = CLI_NAMES_MAX,
-	  .run = cmd_list,
-	  .options = { CLI_EXTENDED, CLI_TIMESTAMP, CLI_FORMAT, CLI_WATCH_TWO, CLI_WATCH, CLI_GROUP },
-	  .text = "Show the members of a cluster: role, state, lag, and whether they could take over." },
-	{ .name = "topology",
-	  .arguments = "[CLUSTER]...",
-	  .names_max = CLI_NAMES_MAX,
-	  .run = cmd_topology,
-	  .options = { CLI_WATCH_TWO, CLI_WATCH, CLI_GROUP },
-	  .text = "Show the members as a tree: who streams from whom." },
-	{ .name = "history",
-	  .arguments = "[CLUSTER]",
-	  .names_max = 1,
-	  .run = cmd_history,
-	  .options = { CLI_FORMAT, CLI_GROUP },
-	  .text = "Show when each timeline ended, and who led after it." },
-	{ .name = "show-config",
-	  .arguments = "[CLUSTER]",
-	  .names_max = 1,
-	  .run = cmd_show_config,
-	  .options = { CLI_GROUP },
-	  .text = "Show the dynamic configuration as YAML." },
-	{ .name = "explain",
-	  .arguments = "",
-	  .run = cmd_explain,
-	  .options = { CLI_COUNT, CLI_JSON, CLI_FILE },
-	  .text = "Say in words what this member decided lately, and why." },
-	{ .name = "version",
-	  .arguments = "[CLUSTER [MEMBER]...]",
-	  .names_max = CLI_NAMES_MAX,
-	  .run = cmd_version,
-	  .options = { CLI_GROUP },
-	  .text = "Show the version of this program and, of a cluster, those of its members." },
-};
-const int cli_command_count = ARRAY_SIZE(cli_commands);
-
-static void print_text(const char *text, FILE *file)
-{
-	fputs(text, file);
-}
-
 static int fail_usage(const struct cli *cli, const char *text)
 {
 	char memory[1024];
 	struct strbuf usage;
 	strbuf_init(&usage, memory, sizeof(memory));
 	cli_print_usage(cli, &usage);
-	fprintf(stderr, "%sTry '%s%s%s --help' for help.\n\nError: %s\n", memory, cli->program,
+	fprintf(cli->errors, "%sTry '%s%s%s --help' for help.\n\nError: %s\n", memory, cli->program,
 		cli->command == NULL ? "" : " ", cli->command == NULL ? "" : cli->command->name, text);
 	return EXIT_USAGE;
 }
@@ -77,7 +33,8 @@ static void print_reference(const void *arg, struct strbuf *to)
 	cli_print_reference(to);
 }
 
-bool cli_output(void (*print)(const void *arg, struct strbuf *to), const void *arg, struct err *err)
+bool cli_output(const struct cli *cli, void (*print)(const void *arg, struct strbuf *to), const void *arg,
+		struct err *err)
 {
 	struct strbuf text;
 	AUTO(text) char *memory = malloc(CLI_TEXT_SIZE);
@@ -87,8 +44,18 @@ bool cli_output(void (*print)(const void *arg, struct strbuf *to), const void *a
 	print(arg, &text);
 	if (!strbuf_ok(&text))
 		return err_set(err, ERR_OTHER, "there is more to show than %d kB", CLI_TEXT_SIZE / 1024);
-	print_text(memory, stdout);
-	return fflush(stdout) == 0 || err_errno(err, "standard output");
+	fputs(memory, cli->out);
+	return fflush(cli->out) == 0 || err_errno(err, "standard output");
+}
+
+void cli_say(const struct cli *cli, const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	vfprintf(cli->out, format, args);
+	va_end(args);
+	fputc('\n', cli->out);
+	fflush(cli->out);
 }
 
 static const char *program_name(const char *path)
@@ -106,32 +73,39 @@ static int output_columns(void)
 	return size.ws_col;
 }
 
-static struct cli cli_init(const char *path)
-{
-	struct cli cli = { .program = program_name(path), .columns = output_columns() };
-	cli.compatible = strcmp(cli.program, "patronictl") == 0;
-	cli.colour = isatty(STDOUT_FILENO) && text_is_empty(getenv("NO_COLOR"));
-	return cli;
-}
-
 static bool run(const struct cli *cli, struct err *err)
 {
 	if (cli->options[CLI_HELP] != NULL)
-		return cli_output(print_help, cli, err);
+		return cli_output(cli, print_help, cli, err);
 	if (cli->options[CLI_REFERENCE] != NULL)
-		return cli_output(print_reference, cli, err);
+		return cli_output(cli, print_reference, cli, err);
 	return cli->command->run(cli, err);
+}
+
+int cli_run(struct cli *cli, int argc, const char *const argv[])
+{
+	struct err err;
+	cli->program = program_name(argc > 0 ? argv[0] : NULL);
+	cli->compatible = strcmp(cli->program, "patronictl") == 0;
+	if (!cli_parse(cli, argc, argv, &err))
+		return fail_usage(cli, err.text);
+	if (run(cli, &err))
+		return EXIT_SUCCESS;
+	if (err_is_aborted(&err))
+		fprintf(cli->errors, "%s\n", err.text);
+	else
+		fprintf(cli->errors, "Error: %s\n", err.text);
+	return EXIT_FAILED;
 }
 
 int cli_main(int argc, const char *const argv[])
 {
-	struct err err;
-	struct cli cli = cli_init(argc > 0 ? argv[0] : NULL);
+	struct cli cli = { .in = stdin,
+			   .out = stdout,
+			   .errors = stderr,
+			   .terminal = isatty(STDIN_FILENO),
+			   .columns = output_columns(),
+			   .colour = isatty(STDOUT_FILENO) && text_is_empty(getenv("NO_COLOR")) };
 	log_set_level(LOG_WARNING);
-	if (!cli_parse(&cli, argc, argv, &err))
-		return fail_usage(&cli, err.text);
-	if (run(&cli, &err))
-		return EXIT_SUCCESS;
-	fprintf(stderr, "Error: %s\n", err.text);
-	return EXIT_FAILED;
+	return cli_run(&cli, argc, argv);
 }

@@ -1,5 +1,6 @@
 /* The commands: read a snapshot, show it. */
 #include "render.h"
+#include "session.h"
 
 #include "base/log.h"
 
@@ -7,10 +8,7 @@
 #include <string.h>
 #include <time.h>
 
-enum {
-	LIST_ASK_MS = 200, /* a member that is up answers in a few; nobody waits for one that is not */
-	VERSION_ASK_MS = 2000,
-};
+enum { VERSION_ASK_MS = 2000 };
 
 struct shown {
 	const struct cli *cli;
@@ -52,8 +50,8 @@ static void print_topology(const void *arg, struct strbuf *to)
 static bool show_cluster(const struct cli *cli, const char *scope, void (*print)(const void *arg, struct strbuf *to),
 			 struct err *err)
 {
-	struct shown shown = { .cli = cli, .snapshot = snapshot_read(cli, scope, LIST_ASK_MS, err) };
-	bool done = shown.snapshot != NULL && cli_output(print, &shown, err);
+	struct shown shown = { .cli = cli, .snapshot = snapshot_read(cli, scope, ASK_MS, err) };
+	bool done = shown.snapshot != NULL && cli_output(cli, print, &shown, err);
 	snapshot_destroy((struct snapshot *)shown.snapshot);
 	return done;
 }
@@ -106,22 +104,11 @@ static void print_history(const void *arg, struct strbuf *to)
 	render_history(shown->snapshot, output_format(shown->cli->options[CLI_FORMAT]), to);
 }
 
-static struct snapshot *read_store_only(const struct cli *cli, struct err *err)
-{
-	char scope[NAME_SIZE];
-	if (!cli_scope(cli, scope, err))
-		return NULL;
-	if (scope[0] != '\0')
-		return snapshot_read(cli, scope, 0, err);
-	err_set(err, ERR_INPUT, "which cluster? No name was given, and the configuration has no scope");
-	return NULL;
-}
-
 bool cmd_history(const struct cli *cli, struct err *err)
 {
-	struct snapshot *snapshot = read_store_only(cli, err);
+	struct snapshot *snapshot = snapshot_read(cli, NULL, 0, err);
 	struct shown shown = { .cli = cli, .snapshot = snapshot };
-	bool done = snapshot != NULL && cli_output(print_history, &shown, err);
+	bool done = snapshot != NULL && cli_output(cli, print_history, &shown, err);
 	snapshot_destroy(snapshot);
 	return done;
 }
@@ -134,14 +121,14 @@ static void print_config(const void *arg, struct strbuf *to)
 
 bool cmd_show_config(const struct cli *cli, struct err *err)
 {
-	struct snapshot *snapshot = read_store_only(cli, err);
+	struct snapshot *snapshot = snapshot_read(cli, NULL, 0, err);
 	if (snapshot == NULL)
 		return false;
 	AUTO(json) struct json *config = snapshot_config(snapshot);
 	struct shown shown = { .cli = cli, .config = config };
 	bool done = cli->compatible;
 	if (config != NULL)
-		done = cli_output(print_config, &shown, err);
+		done = cli_output(cli, print_config, &shown, err);
 	else if (!done)
 		err_set(err, ERR_MISSING, "the cluster %s has no dynamic configuration", snapshot->scope);
 	snapshot_destroy(snapshot);
@@ -168,13 +155,13 @@ static void print_versions(const void *arg, struct strbuf *to)
 
 bool cmd_version(const struct cli *cli, struct err *err)
 {
-	if (!cli_output(print_own_version, cli, err))
+	if (!cli_output(cli, print_own_version, cli, err))
 		return false;
 	if (cli->name_count == 0)
 		return true;
 	struct snapshot *snapshot = snapshot_read(cli, cli->names[0], VERSION_ASK_MS, err);
 	struct shown shown = { .cli = cli, .snapshot = snapshot };
-	bool done = snapshot != NULL && cli_output(print_versions, &shown, err);
+	bool done = snapshot != NULL && cli_output(cli, print_versions, &shown, err);
 	snapshot_destroy(snapshot);
 	return done;
 }

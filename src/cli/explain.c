@@ -38,6 +38,7 @@ static const struct {
 	{ ACT_INITIALIZE_FINISH, "published the new cluster" },
 	{ ACT_BOOTSTRAP_DONE, "finished the bootstrap" },
 	{ ACT_REFRESH, "read the cluster once more" },
+	{ ACT_ASK_FAILSAFE, "asked the members whether to go on without the store" },
 	{ ACT_ASK_PEERS, "asked the other members" },
 	{ ACT_CAP_DEADLINE, "lowered its deadline" },
 	{ ACT_WRITE_HISTORY, "wrote the timeline history" },

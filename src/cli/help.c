@@ -77,7 +77,7 @@ static void print_command_help(const struct cli *cli, struct strbuf *to)
 
 static void print_program_help(struct strbuf *to)
 {
-	strbuf_add(to, "\n  Look at PostgreSQL clusters kept by howdah, or by Patroni on Kubernetes.\n");
+	strbuf_add(to, "\n  Look after PostgreSQL clusters kept by howdah, or by Patroni on Kubernetes.\n");
 	print_options(cli_global_options, to);
 	strbuf_add(to, "\nCommands:\n");
 	for (int i = 0; i < cli_command_count; i++) {

@@ -34,6 +34,55 @@ const struct cli_option_row cli_options[CLI_OPTION_COUNT] = {
 			.text = "Not taken: Citus is not supported." },
 	[CLI_COUNT] = { { "-n", "--count" }, "NUMBER", .text = "Show the last so many decisions; 5 where not given." },
 	[CLI_JSON] = { { "--json" }, .text = "Print the decisions as they were recorded, as a JSON array." },
+	[CLI_ROLE] = { { "-r", "--role" },
+		       "ROLE",
+		       "leader|primary|standby-leader|replica|standby|any",
+		       .text = "Only members with this role. A standby-leader leads a standby cluster, a primary any "
+			       "other; a leader is either." },
+	[CLI_MEMBER] = { { "-m", "--member" }, "MEMBER", .text = "This member." },
+	[CLI_FORCE] = { { "--force" }, .text = "Ask no questions." },
+	[CLI_LEADER] = { { "--leader", "--primary" }, "MEMBER", .text = "Who leads now; refused if it does not." },
+	[CLI_CANDIDATE] = { { "--candidate" }, "MEMBER", .text = "Who is to lead." },
+	[CLI_SCHEDULED] = { { "--scheduled" },
+			    "TIMESTAMP",
+			    .text = "When: `now`, or as in 2026-12-24T18:00+01:00; local time without an offset." },
+	[CLI_ANY] = { { "--any" }, .text = "Only one of them, any." },
+	[CLI_BELOW_VERSION] = { { "--pg-version" },
+				"VERSION",
+				.text = "Only where the server is older than this, as in 15.4." },
+	[CLI_PENDING] = { { "--pending" }, .text = "Only where a restart is pending." },
+	[CLI_TIMEOUT] = { { "--timeout" },
+			  "TIME",
+			  .text = "How long it may take, as in 30 or 5min, before another member takes over." },
+	[CLI_FROM_LEADER] = { { "--from-leader" }, .text = "Copy from the leader, not from a replica." },
+	[CLI_WAIT] = { { "--wait" }, .text = "Wait until it is done." },
+	[CLI_QUIET] = { { "-q", "--quiet" }, .text = "Do not show the difference." },
+	[CLI_SET] = { { "-s", "--set" },
+		      "KEY=VALUE",
+		      .repeated = true,
+		      .text = "Set a key, as in `ttl=20` or `postgresql.use_slots=false`; `null` takes it away. May be "
+			      "given several times." },
+	[CLI_SET_PARAMETER] = { { "-p", "--pg" },
+				"KEY=VALUE",
+				.repeated = true,
+				.text = "The same for a parameter of PostgreSQL: `-p work_mem=64MB`." },
+	[CLI_APPLY] = { { "--apply" },
+			"FILE",
+			.text = "Merge this YAML into the configuration; `null` takes a key away. `-`: standard "
+				"input." },
+	[CLI_REPLACE] = { { "--replace" },
+			  "FILE",
+			  .text = "Replace the configuration by this YAML. `-`: standard input." },
+	[CLI_QUERY_FORMAT] = { { "--format" },
+			       "FORMAT",
+			       "pretty|tsv|json|yaml|yml",
+			       .text = "How rows are printed; tsv where not given." },
+	[CLI_QUERY_FILE] = { { "-f", "--file" }, "FILE", .text = "Run the SQL in this file." },
+	[CLI_QUERY_COMMAND] = { { "-c", "--command" }, "SQL", .text = "Run this SQL." },
+	[CLI_DELIMITER] = { { "--delimiter" }, "TEXT", .text = "Between columns; a tab where not given." },
+	[CLI_DBNAME] = { { "-d", "--dbname" }, "DATABASE", .text = "The database; where not given, the member's own." },
+	[CLI_USERNAME] = { { "-U", "--username" }, "USER", .text = "The user; where not given, as libpq finds it." },
+	[CLI_PASSWORD] = { { "--password" }, .text = "Ask for the password." },
 	[CLI_FILE] = { { "--file" },
 		       "PATH",
 		       .text = "The flight recorder's file; else `turns` in HOWDAH_RUN_DIR or /run/howdah." },
@@ -88,6 +137,11 @@ static bool set_option(struct cli *cli, enum cli_option option, const char *name
 		return err_set(err, ERR_INPUT, "Invalid value for '%s': '%s' is not one of %s", name, value,
 			       row->words);
 	cli->options[option] = value;
+	if (!row->repeated)
+		return true;
+	if (cli->pair_count == CLI_PAIRS_MAX)
+		return err_set(err, ERR_INPUT, "'%s' is given more than %d times", name, CLI_PAIRS_MAX);
+	cli->pairs[cli->pair_count++] = (struct cli_pair){ option, value };
 	return true;
 }
 
@@ -183,5 +237,8 @@ bool cli_parse(struct cli *cli, int argc, const char *const argv[], struct err *
 		return true;
 	if (cli->command == NULL)
 		return err_set(err, ERR_INPUT, "Missing command");
+	if (cli->name_count < cli->command->names_min)
+		return err_set(err, ERR_INPUT, "Missing argument '%s'",
+			       cli->name_count == 0 ? "CLUSTER" : strrchr(cli->command->arguments, ' ') + 1);
 	return check_seconds(cli->options[CLI_WATCH], err);
 }

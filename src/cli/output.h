@@ -5,7 +5,7 @@
 #include "codec/json.h"
 
 enum output_format { OUTPUT_PRETTY, OUTPUT_TSV, OUTPUT_JSON, OUTPUT_YAML, OUTPUT_TOPOLOGY };
-enum { OUTPUT_COLUMNS_MAX = 16 };
+enum { OUTPUT_COLUMNS_MAX = 64 };
 
 enum output_format output_format(const char *word); /* NULL: pretty */
 

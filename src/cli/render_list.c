@@ -260,6 +260,17 @@ static void print_title(const struct snapshot *snapshot, struct strbuf *to)
 	strbuf_addf(to, " Cluster: %s (%s) ", snapshot->scope, state);
 }
 
+static void print_scheduled(const struct move *move, struct strbuf *to)
+{
+	if (!move->asked || move->scheduled_at[0] == '\0')
+		return;
+	strbuf_addf(to, " Switchover scheduled at: %s\n", move->scheduled_at);
+	if (move->leader[0] != '\0')
+		strbuf_addf(to, "%24s: %s\n", "from", move->leader);
+	if (move->candidate[0] != '\0')
+		strbuf_addf(to, "%24s: %s\n", "to", move->candidate);
+}
+
 void render_list(const struct snapshot *snapshot, enum output_format format, bool extended, struct strbuf *to)
 {
 	char title[NAME_SIZE + 64];
@@ -284,4 +295,6 @@ void render_list(const struct snapshot *snapshot, enum output_format format, boo
 	output_print(&output, format, to);
 	if (people && json_true(json_get(document, "pause")))
 		strbuf_add(to, " Maintenance mode: on\n");
+	if (people)
+		print_scheduled(&snapshot->cluster.move, to);
 }

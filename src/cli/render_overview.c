@@ -353,8 +353,25 @@ static void say_last_change(const struct overview *o, struct strbuf *to)
 		    last->leader);
 }
 
+static void say_what_is_scheduled(const struct overview *o, struct strbuf *to)
+{
+	const struct move *move = &o->snapshot->cluster.move;
+	if (!move->asked)
+		return;
+	strbuf_addf(to, " A %s", move->leader[0] != '\0' ? "switchover" : "failover");
+	if (move->leader[0] != '\0')
+		strbuf_addf(to, " from %s", move->leader);
+	if (move->candidate[0] != '\0')
+		strbuf_addf(to, " to %s", move->candidate);
+	if (move->scheduled_at[0] != '\0')
+		strbuf_addf(to, " is scheduled at %s.", move->scheduled_at);
+	else
+		strbuf_add(to, " is asked for.");
+}
+
 static void say_warnings(const struct overview *o, struct strbuf *to)
 {
+	say_what_is_scheduled(o, to);
 	if (json_true(json_get(o->config, "pause")))
 		strbuf_add(to, " Paused: nobody takes over by itself.");
 	if (!o->anybody_answers && o->snapshot->cluster.member_count > 0)

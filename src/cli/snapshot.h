@@ -19,6 +19,7 @@ struct snapshot {
 
 struct snapshot *snapshot_create(void);
 void snapshot_destroy(struct snapshot *snapshot); /* takes NULL */
+void snapshot_forget_answers(struct snapshot *snapshot);
 
 /* The configuration that the command line names. */
 MUST_CHECK bool cli_load_config(const struct cli *cli, struct config *config, struct err *err);
@@ -26,7 +27,8 @@ MUST_CHECK bool cli_load_config(const struct cli *cli, struct config *config, st
 /* The first name on the command line, or else the configuration's scope; "" when there is neither. */
 MUST_CHECK bool cli_scope(const struct cli *cli, char scope[static NAME_SIZE], struct err *err);
 
-/* Reads that cluster, asks each member and waits `ask_ms` for its answer at the most; 0: asks nobody. NULL: err says why. */
+/* Reads that cluster, asks each member and waits `ask_ms` for its answer at the most; 0: asks nobody. `scope` NULL: the one
+ * of cli_scope. NULL: err says why. */
 struct snapshot *snapshot_read(const struct cli *cli, const char *scope, int64_t ask_ms, struct err *err);
 
 /* Whose name is in the lock; "": nobody's. */

@@ -6,10 +6,10 @@
 #include <time.h>
 #include <unistd.h>
 
-static void clear_screen(void)
+static void clear_screen(const struct cli *cli)
 {
-	if (isatty(STDOUT_FILENO))
-		fputs("\033[2J\033[1;1H", stdout);
+	if (isatty(fileno(cli->out)))
+		fputs("\033[2J\033[1;1H", cli->out);
 }
 
 static void wait_s(double seconds)
@@ -25,7 +25,7 @@ bool cli_watch(const struct cli *cli, bool (*round)(const struct cli *cli, struc
 	if (cli->options[CLI_WATCH] == NULL && cli->options[CLI_WATCH_TWO] == NULL)
 		return round(cli, err);
 	for (;;) {
-		clear_screen();
+		clear_screen(cli);
 		if (!round(cli, err))
 			return false;
 		wait_s(seconds);

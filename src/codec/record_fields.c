@@ -168,6 +168,8 @@ static const struct field lease_hold_fields[] = {
 	ONE(lease_hold, token, lease_token_shape),
 	F(lease_hold, start),
 	F(lease_hold, ttl_ms),
+	F(lease_hold, extended),
+	F(lease_hold, extended_ms),
 	F(lease_hold, cap),
 };
 static const struct shape lease_hold_shape = SHAPE(lease_hold, lease_hold_fields);
@@ -216,13 +218,21 @@ static const struct field member_fields[] = {
 static const struct shape member_shape = SHAPE(member, member_fields);
 
 static const struct field peer_fields[] = {
-	F(peer_answer, name),           F(peer_answer, asked),
-	F(peer_answer, answered),       F(peer_answer, silent),
-	F(peer_answer, in_recovery),    WORD(peer_answer, state, state_words),
-	F(peer_answer, timeline),       LSN(peer_answer, received_lsn),
-	LSN(peer_answer, replayed_lsn), LSN(peer_answer, lsn),
-	F(peer_answer, nofailover),     F(peer_answer, failover_priority),
-	F(peer_answer, sees_leader),    WORD(peer_answer, role, role_words),
+	F(peer_answer, name),
+	F(peer_answer, asked),
+	F(peer_answer, answered),
+	F(peer_answer, silent),
+	F(peer_answer, in_recovery),
+	WORD(peer_answer, state, state_words),
+	F(peer_answer, timeline),
+	LSN(peer_answer, received_lsn),
+	LSN(peer_answer, replayed_lsn),
+	LSN(peer_answer, lsn),
+	F(peer_answer, nofailover),
+	F(peer_answer, failover_priority),
+	F(peer_answer, failsafe_active),
+	F(peer_answer, sees_leader),
+	WORD(peer_answer, role, role_words),
 };
 static const struct shape peer_shape = SHAPE(peer_answer, peer_fields);
 
@@ -286,6 +296,12 @@ static const struct field self_fields[] = {
 	F(self, slots_due),
 	F(self, foreign_label),
 	F(self, checkpointed),
+	F(self, failsafe_known),
+	F(self, failsafe_member),
+	F(self, failsafe_asking),
+	F(self, failsafe_round),
+	F(self, failsafe_pinged),
+	F(self, failsafe_hold_ms),
 	F(self, initialize_is_ours),
 	F(self, initializer_gone),
 	F(self, followed),
@@ -373,7 +389,9 @@ static const struct field settings_fields[] = {
 	F(settings, nofailover),
 	F(settings, use_slots),
 	F(settings, can_bootstrap),
+	F(settings, failsafe),
 	F(settings, paused),
+	F(settings, clone_when_rewind_fails),
 	F(settings, clone_when_diverged),
 };
 static const struct shape settings_shape = SHAPE(settings, settings_fields);

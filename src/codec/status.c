@@ -200,6 +200,7 @@ bool peer_answer_parse(struct peer_answer *answer, const char *text, size_t len)
 	tags_failover(json_get(root, "tags"), &answer->nofailover, &answer->failover_priority);
 	/* a watchdog that is required and does not work keeps a member from leading as the tag does (contract 5.10) */
 	answer->nofailover |= json_true(json_get(root, "watchdog_failed"));
+	answer->failsafe_active = json_true(json_get(root, "failsafe_mode_is_active"));
 	answer->sees_leader = !json_true(json_get(root, "cluster_unlocked"));
 	return true;
 }

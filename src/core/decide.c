@@ -80,6 +80,8 @@ static int64_t wake_ms(const struct situation *s, const struct plan *plan)
 		sooner(&wake, left_least_ms(self->ask_not_before, s->now) + 1);
 	if (s->instance->failures > 0)
 		sooner(&wake, 1000);
+	if (s->settings->failsafe && self->hold.token.leader[0] != '\0' && (self->lock_failed || self->lock_writing))
+		sooner(&wake, 500);
 	sooner(&wake, move_wait_ms(s));
 	sooner(&wake, restart_wait_ms(s));
 	return wake < WAKE_MIN_MS ? WAKE_MIN_MS : wake;

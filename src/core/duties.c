@@ -102,6 +102,8 @@ void duties_add(const struct situation *s, struct plan *plan)
 {
 	if (deadline_differs(s))
 		plan_add(plan, ACT_SET_DEADLINE);
+	if (failsafe_is_due(s))
+		plan_add(plan, ACT_ASK_FAILSAFE);
 	if (s->self->publish_due && !s->self->publishing && view_is_fresh(s))
 		plan_add(plan, ACT_PUBLISH);
 	if (s->instance->bootstrap_attempt && s->cluster->initialize == INITIALIZE_DONE && has_data(s) &&

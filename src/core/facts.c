@@ -89,6 +89,12 @@ bool is_primary_up(const struct situation *s)
 	return s->instance->tree == PG_TREE_PRIMARY && s->instance->answers && !s->instance->in_recovery;
 }
 
+bool has_led(const struct situation *s)
+{
+	const struct self *self = s->self;
+	return instant_is_set(self->last_up) && elapsed_most_ms(self->won_at, self->last_up) > 0;
+}
+
 int64_t stop_time_ms(const struct situation *s)
 {
 	int64_t quarter = (s->settings->ttl_ms - lease_margin_ms(s->settings->ttl_ms)) / 4;

@@ -10,6 +10,7 @@ enum {
 	PEER_SILENT_MS = 3000, /* a question that had no answer counts as silence for this long */
 	START_AHEAD_MS = 1000, /* T must be this far ahead for anything that makes writable */
 	CLAIM_AGAIN_MS = 200,  /* a lock write for another timeline number, no sooner after the last one */
+	REWIND_TRIES = 3,
 	FOLLOW_AGAIN_MS = 500, /* two pods of one name may say in turn that they are the leader */
 	RETRY_MS = 1000,       /* a lock write that failed is repeated no sooner */
 };
@@ -32,6 +33,7 @@ bool has_data(const struct situation *s);
 bool is_foreign(const struct situation *s); /* the data directory and the store name different systems */
 bool serves_as_standby(const struct situation *s);
 bool is_primary_up(const struct situation *s);
+bool has_led(const struct situation *s);         /* it has been up as the primary since the lock was won */
 int64_t stop_time_ms(const struct situation *s); /* what a fast stop may take before T (safety.md 3: D) */
 bool peers_are_heard(const struct situation *s); /* every other member has answered, or surely does not, just now */
 bool peers_are_heard_since(const struct situation *s,
@@ -46,6 +48,9 @@ bool may_clone_anew(const struct situation *s);     /* by the settings, from a l
 bool is_diverged(enum rejoin rejoin);
 /* end.c */
 int64_t restart_wait_ms(const struct situation *s); /* until a scheduled restart is due; INT64_MAX: none is */
+/* failsafe.c */
+bool failsafe_is_due(const struct situation *s);
+bool failsafe_bars(const struct situation *s);
 /* pause.c */
 bool is_guarded_by_people(const struct situation *s);
 bool somebody_may_be_unguarded(const struct situation *s);

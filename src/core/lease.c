@@ -209,7 +209,20 @@ struct instant lease_deadline(const struct lease_hold *hold)
 	if (!is_set(&hold->token) || !instant_is_set(hold->start))
 		return (struct instant){ 0, 0 };
 	struct instant t = instant_after_ms(hold->start, span_ms(hold->ttl_ms));
-	return instant_is_set(hold->cap) ? earlier(t, hold->cap) : t;
+	if (instant_is_set(hold->cap))
+		t = earlier(t, hold->cap);
+	if (!instant_is_set(hold->extended))
+		return t;
+	/* two holds of others: the record's, and the one that they agreed to */
+	struct instant e = instant_after_ms(hold->extended, span_ms(hold->extended_ms));
+	return (struct instant){ t.boot_us > e.boot_us ? t.boot_us : e.boot_us,
+				 t.raw_us > e.raw_us ? t.raw_us : e.raw_us };
+}
+
+void lease_extend(struct lease_hold *hold, struct instant start, int64_t ms)
+{
+	hold->extended = start;
+	hold->extended_ms = ms;
 }
 
 void lease_cap(struct lease_hold *hold, int64_t new_ttl_ms, struct instant now)

@@ -173,8 +173,9 @@ static bool is_late(const struct situation *s)
 	int64_t bound = s->settings->primary_start_timeout_ms;
 	if (bound < s->settings->ttl_ms)
 		bound = s->settings->ttl_ms;
-	bool up_since = instant_is_set(self->last_up) && elapsed_most_ms(self->won_at, self->last_up) > 0;
-	struct instant since = up_since ? self->last_up : self->won_at;
+	struct instant since = has_led(s) ? self->last_up : self->won_at;
+	if (!has_led(s) && instant_is_set(self->created)) /* a lock that was made anew is waited out first */
+		since = instant_after_ms(self->created, lease_ttl_unknown_s(s->cluster, s->settings) * 1000);
 	return !is_primary_up(s) && instant_is_set(since) && elapsed_most_ms(since, s->now) > bound;
 }
 

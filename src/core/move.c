@@ -13,6 +13,8 @@ static bool is_on_our_timeline(const struct situation *s, const struct peer_answ
 {
 	const struct instance *i = s->instance;
 	uint32_t mine = i->tree == PG_TREE_DOWN ? i->control_timeline : i->timeline;
+	if (lock_is_mine(s) && !has_led(s))
+		return true; /* the number was taken for a promotion that has not come about */
 	return lock_is_mine(s) ? peer->timeline == mine : peer->timeline >= mine;
 }
 

@@ -6,23 +6,24 @@
 #include <string.h>
 
 enum race_fact {
-	FACT_R_PAUSED,    /* people are in charge */
-	FACT_R_RUNNING,   /* PostgreSQL is a primary here, and nobody holds the lock */
-	FACT_R_HOLDER,    /* a primary was told of a pause, and nothing may have ended it since */
-	FACT_R_SERVING,   /* a standby that answers */
-	FACT_R_BARRED,    /* nofailover, or a failover_priority of 0 or less */
-	FACT_R_ASIDE,     /* it gave the lock up a moment ago */
-	FACT_R_LEAVING,   /* the container is asked to end */
-	FACT_R_KNOWN,     /* the cluster is initialized and this is its data */
-	FACT_R_DIVERGED,  /* this data is not a part of the cluster's history */
-	FACT_R_LAGGING,   /* too far behind the last known position of the leader */
-	FACT_R_BEHIND,    /* check_timeline: on an older timeline than the cluster */
-	FACT_R_DISTRUST,  /* the store was restored, and not every member has been heard */
-	FACT_R_NAMED,     /* a person named it as the next leader */
-	FACT_R_ANOTHER,   /* somebody named another one, who can */
-	FACT_R_HEARD,     /* every other member answered just now, or surely does not; and so did our own server */
-	FACT_R_PRIMARY,   /* somebody answers as a primary */
-	FACT_R_AHEAD,     /* somebody who may lead has more WAL */
+	FACT_R_PAUSED,   /* people are in charge */
+	FACT_R_RUNNING,  /* PostgreSQL is a primary here, and nobody holds the lock */
+	FACT_R_HOLDER,   /* a primary was told of a pause, and nothing may have ended it since */
+	FACT_R_SERVING,  /* a standby that answers */
+	FACT_R_BARRED,   /* nofailover, or a failover_priority of 0 or less */
+	FACT_R_ASIDE,    /* it gave the lock up a moment ago */
+	FACT_R_LEAVING,  /* the container is asked to end */
+	FACT_R_KNOWN,    /* the cluster is initialized and this is its data */
+	FACT_R_DIVERGED, /* this data is not a part of the cluster's history */
+	FACT_R_LAGGING,  /* too far behind the last known position of the leader */
+	FACT_R_BEHIND,   /* check_timeline: on an older timeline than the cluster */
+	FACT_R_DISTRUST, /* the store was restored, and not every member has been heard */
+	FACT_R_FAILSAFE, /* a primary that the store does not hear counts on the members, or would not be asked by us */
+	FACT_R_NAMED,    /* a person named it as the next leader */
+	FACT_R_ANOTHER,  /* somebody named another one, who can */
+	FACT_R_HEARD,    /* every other member answered just now, or surely does not; and so did our own server */
+	FACT_R_PRIMARY,  /* somebody answers as a primary */
+	FACT_R_AHEAD,    /* somebody who may lead has more WAL */
 	FACT_R_PREFERRED, /* somebody has as much, and a higher failover_priority */
 	FACT_R_COUNT
 };
@@ -41,6 +42,7 @@ static const char *const names[] = {
 	[FACT_R_LAGGING] = "it lags more than maximum_lag_on_failover",
 	[FACT_R_BEHIND] = "its timeline is behind the cluster's",
 	[FACT_R_DISTRUST] = "the store was restored and not every member was heard",
+	[FACT_R_FAILSAFE] = "a primary goes on without the store, by the members' leave",
 	[FACT_R_NAMED] = "it was named as the next leader",
 	[FACT_R_ANOTHER] = "another member was named, and can lead",
 	[FACT_R_HEARD] = "the other members and our own server were asked",
@@ -69,6 +71,8 @@ static const struct rule rules[] = {
 	  "the data has diverged from the cluster's history" },
 	{ "aside", R(ASIDE), 0, { ACT_NONE },
 	  "it gave the lock up a moment ago" },
+	{ "failsafe", R(FAILSAFE), 0, { ACT_NONE },
+	  "a primary goes on without the store by the members' leave, or this member is not one that it asks" },
 	{ "named", R(NAMED) | R(HEARD), R(PRIMARY), { ACT_ACQUIRE },
 	  "it was named as the next leader" },
 	{ "holder", R(HOLDER), 0, { ACT_NONE },
@@ -172,7 +176,7 @@ uint32_t race_facts(const struct situation *s)
 		     !s->instance->bootstrap_attempt;
 	bool aside = instant_is_set(s->self->aside_until) && left_least_ms(s->self->aside_until, s->now) > 0;
 	bool behind = set->check_timeline && s->instance->timeline < cluster_timeline(s->cluster);
-	return when(set->paused, R(PAUSED)) | when(is_primary_up(s), R(RUNNING)) |
+	return when(failsafe_bars(s), R(FAILSAFE)) | when(set->paused, R(PAUSED)) | when(is_primary_up(s), R(RUNNING)) |
 	       when(somebody_may_be_unguarded(s), R(HOLDER)) | when(is_named(s), R(NAMED)) |
 	       when(another_is_named(s), R(ANOTHER)) | when(serves_as_standby(s), R(SERVING)) |
 	       when(set->nofailover || set->failover_priority <= 0, R(BARRED)) | when(aside, R(ASIDE)) |

@@ -146,19 +146,29 @@ static bool leader_is_ready(const struct situation *s)
 	return leader != NULL && leader_answers(s) && !leader->checkpoint_pending;
 }
 
+/* Where it was cut may be a place from which pg_rewind cannot go on. */
+static bool rewind_is_hopeless(const struct situation *s)
+{
+	const struct instance *i = s->instance;
+	return i->failed_job == PG_JOB_REWIND && i->failures >= REWIND_TRIES && leader_answers(s) &&
+	       (s->settings->clone_when_diverged || s->settings->clone_when_rewind_fails);
+}
+
 static bool may_be_repeated(const struct situation *s)
 {
 	const struct instance *i = s->instance;
 	bool same = strcmp(i->rewind_source, s->self->sight.record.leader) == 0 &&
 		    (s->cluster->leader_timeline == 0 || i->rewind_timeline == s->cluster->leader_timeline);
-	return i->data == DATA_MARKED && i->rewind_marked && (i->rewind_timeline == 0 || same);
+	return i->data == DATA_MARKED && i->rewind_marked && (i->rewind_timeline == 0 || same) &&
+	       !rewind_is_hopeless(s);
 }
 
 static uint32_t rewind_facts(const struct situation *s, enum rejoin rejoin)
 {
 	const struct instance *i = s->instance;
 	bool again = may_be_repeated(s);
-	if (!i->can_rewind || !(rejoin == REJOIN_REWIND || again) || leader_to_follow(s) == NULL || lock_is_mine(s))
+	if (!i->can_rewind || rewind_is_hopeless(s) || !(rejoin == REJOIN_REWIND || again) ||
+	    leader_to_follow(s) == NULL || lock_is_mine(s))
 		return 0;
 	return leader_is_ready(s) ? S(REWIND) : S(REWIND_SOON);
 }
@@ -187,5 +197,6 @@ uint32_t start_facts(const struct situation *s)
 	       when(whole && i->bootstrap_attempt && s->cluster->initialize != INITIALIZE_DONE, S(BOOTSTRAP)) |
 	       when(may_become_writable(s), S(GATE)) | when(may_restart_in_place(s), S(RESTART)) |
 	       when(leader, S(LEADER)) | when(diverged, S(DIVERGED)) | rewind_facts(s, rejoin) |
-	       when(leader && may_clone_anew(s), S(CLONE)) | when(rejoin == REJOIN_WAIT, S(UNSURE));
+	       when(leader && (may_clone_anew(s) || rewind_is_hopeless(s)), S(CLONE)) |
+	       when(rejoin == REJOIN_WAIT, S(UNSURE));
 }

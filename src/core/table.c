@@ -10,6 +10,7 @@ static const char *const names[] = {
 	[ACT_CAP_DEADLINE] = "lower the deadline",
 	[ACT_FORGET_LEASE] = "forget the lease",
 	[ACT_REFRESH] = "read the cluster again",
+	[ACT_ASK_FAILSAFE] = "ask whether to go on without the store",
 	[ACT_ASK_PEERS] = "ask the other members",
 	[ACT_STOP] = "stop PostgreSQL",
 	[ACT_TERM_GO] = "let the container end",

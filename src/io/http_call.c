@@ -193,6 +193,13 @@ static void set_tls(struct http_call *call, const struct http_tls *tls)
 	SET(call, CURLOPT_SSL_VERIFYHOST, tls->insecure || tls->no_name_check ? 0L : 2L);
 }
 
+/* Calls of a lane of their own come one at a time: nothing to multiplex, and a call that gets no answer takes its
+ * connection with it, so that the next one does not wait on the same dead way. */
+static long http_version(const struct http_call_params *params)
+{
+	return text_is_empty(params->lane) ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1;
+}
+
 static void set_connection(struct http_call *call, const struct http_call_params *params)
 {
 	int64_t connect_ms = params->connect_timeout_ms > 0 ? params->connect_timeout_ms : params->timeout_ms;
@@ -201,7 +208,7 @@ static void set_connection(struct http_call *call, const struct http_call_params
 	SET(call, CURLOPT_NOSIGNAL, 1L);
 	SET(call, CURLOPT_QUICK_EXIT, 1L); /* a cancelled call does not wait for the resolver's thread */
 	SET(call, CURLOPT_PROTOCOLS_STR, "http,https");
-	SET(call, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
+	SET(call, CURLOPT_HTTP_VERSION, http_version(params));
 	SET(call, CURLOPT_MAXAGE_CONN, (long)KEPT_MAX_S);
 	SET(call, CURLOPT_TCP_KEEPALIVE, 1L);
 	SET(call, CURLOPT_TCP_KEEPIDLE, (long)KEEPALIVE_IDLE_S);

@@ -52,8 +52,8 @@ static const struct {
 	/* a failure leaves its marker: what is half rewound is not started */
 	[PG_JOB_REWIND] = { "rewind",
 			    { step_programs, step_rewind_begin, step_rewind_settings, step_rewind_archive,
-			      step_rewind_recover, step_rewind_archive, step_rewind_source, step_rewind_run,
-			      step_rewind_sync, step_rewind_finish },
+			      step_rewind_recover, step_rewind_archive, step_rewind_source, step_rewind_keep,
+			      step_rewind_run, step_rewind_sync, step_rewind_finish },
 			    { NULL },
 			    false },
 	[PG_JOB_WIPE] = { "wipe",

@@ -279,14 +279,26 @@ MUST_CHECK bool archive_command_line(struct command *command, const struct confi
 				     const struct wal_place *place, struct err *err);
 bool archive_missing(const char *said, char *name, size_t size); /* what a program could not open in pg_wal */
 
+/* ---- keep.c: copies of what pg_rewind destroys ---- */
+enum keep { KEEP_WAIT, KEEP_DONE, KEEP_FAILED };
+bool keep_has_all(const struct postgres *pg);
+void keep_remove(const struct postgres *pg);
+enum keep keep_go_on(struct postgres *pg, bool first, bool back);
+
 /* ---- rewind.c ---- */
+enum rewind_phase { REWIND_TRIAL, REWIND_KEEPING, REWIND_PUTTING_BACK };
+
 struct rewind {
 	int asked; /* settings so far */
 	char archive_command[GUC_VALUE_MAX], restore_command[GUC_VALUE_MAX];
-	bool archiving, recovering, fetching;
+	bool archive_on, archiving, recovering, fetching;
 	int tries;                   /* to archive `segment` */
-	char segment[WAL_NAME_SIZE]; /* to be archived or fetched */
-	uint32_t timeline;           /* the source's when pg_rewind first wrote here; 0: it never did */
+	char segment[WAL_NAME_SIZE]; /* to be archived, fetched or copied */
+	enum rewind_phase phase;     /* before pg_rewind may write */
+	uint32_t timeline;           /* the source's */
+	bool begun;                  /* pg_rewind has written here, in this attempt or an earlier one */
+	bool not_needed;
+	uint64_t common_lsn; /* the last checkpoint that both have: WAL from there on is needed */
 };
 
 void rewind_refresh(struct postgres *pg); /* instance.can_rewind */
@@ -346,7 +358,7 @@ step_fn step_promote_arm, step_promote, step_promote_wait, step_promote_undo, st
 	step_follow_wait, step_quiet, step_roles, step_post_command;
 step_fn step_pre_promote, step_before_stop, step_stop_checkpoint;
 step_fn step_rewind_begin, step_rewind_settings, step_rewind_archive, step_rewind_recover, step_rewind_source,
-	step_rewind_run, step_rewind_sync, step_rewind_finish;
+	step_rewind_keep, step_rewind_run, step_rewind_sync, step_rewind_finish;
 step_fn step_wipe_begin, step_wipe_targets, step_wipe_directory, step_wipe_finish;
 
 struct postgres {

@@ -105,7 +105,9 @@ void remover_add(struct postgres *pg, const char *path, bool keep_top)
 
 void remover_resume(struct postgres *pg)
 {
-	char path[PATH_SIZE];
+	char path[PATH_SIZE], text[512];
+	if (marker_look(pg, "changing", text, sizeof(text)) == MARKER_NONE)
+		keep_remove(pg);
 	marker_path(pg, "", path, sizeof(path));
 	DIR *dir = opendir(path);
 	if (dir == NULL)

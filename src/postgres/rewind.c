@@ -1,11 +1,13 @@
 /* pg_rewind: a copy that went another way comes back onto the history of the primary (contract 5.12, safety.md S14).
  *
- * The marker is on the volume before anything is touched. Before pg_rewind first writes, the source's timeline is added to
- * it: what was half brought onto one history can only be finished on exactly that one, since blocks that were copied
- * from it are in nobody else's list of changes. */
+ * The marker is on the volume before anything is touched. Before pg_rewind first writes, the source's timeline is added
+ * to it: what was half brought onto one history can only be finished on exactly that one, since blocks that were
+ * copied from it are in nobody else's list of changes. A trial run comes first: it finds what is missing while nothing
+ * is lost yet, and says which WAL a second attempt would need. */
 #include "postgres/private.h"
 
 #include "base/log.h"
+#include "codec/units.h"
 #include "io/file.h"
 
 #include <stdio.h>
@@ -87,7 +89,7 @@ static bool write_marker(const struct postgres *pg, struct err *err)
 	struct strbuf b;
 	strbuf_init(&b, text, sizeof(text));
 	strbuf_addf(&b, "rewind\n%s\n%s\n", pg->job.upstream.member, pg->instance.token);
-	if (pg->rewind.timeline != 0)
+	if (pg->rewind.begun)
 		strbuf_addf(&b, "%u\n", pg->rewind.timeline);
 	return marker_write(pg, "changing", text, err);
 }
@@ -101,6 +103,9 @@ static bool take_marker(struct postgres *pg, struct err *err)
 	if (in->rewind_timeline != 0 && !text_equal(in->rewind_source, pg->job.upstream.member))
 		return err_set(err, ERR_OTHER, "it is half rewound from %s and cannot be finished from %s",
 			       in->rewind_source, pg->job.upstream.member);
+	pg->rewind.begun = in->rewind_timeline != 0;
+	if (pg->rewind.begun && !keep_has_all(pg))
+		return err_set(err, ERR_OTHER, "it is half rewound and the WAL for a second attempt was not kept");
 	pg->rewind.timeline = in->rewind_timeline;
 	return true;
 }
@@ -122,8 +127,10 @@ enum step_result step_rewind_begin(struct postgres *pg, UNUSED bool first)
 	datadir_look(pg);
 	if (!is_possible(pg, &err) || (pg->instance.data == DATA_MARKED && !take_marker(pg, &err)))
 		return job_fail(pg, "%s", err.text);
-	if (rewind->timeline == 0 && !write_marker(pg, &err))
+	if (!rewind->begun && !write_marker(pg, &err))
 		return job_fail(pg, "%s", err.text);
+	if (!rewind->begun)
+		keep_remove(pg);
 	pg->instance.data = DATA_MARKED;
 	conffiles_restore(pg);
 	/* as a standby: its restore_command is what finds missing WAL */
@@ -171,7 +178,7 @@ static bool take_setting(struct postgres *pg, struct err *err)
 	if (run->out_len > 0 && run->out[run->out_len - 1] == '\n')
 		run->out[run->out_len - 1] = '\0';
 	if (rewind->asked == ASKED_MODE)
-		rewind->archiving = !text_equal(run->out, "off");
+		rewind->archiving = rewind->archive_on = !text_equal(run->out, "off");
 	else if (rewind->asked == ASKED_ARCHIVE)
 		text_copy(rewind->archive_command, sizeof(rewind->archive_command), run->out);
 	else
@@ -217,6 +224,7 @@ static bool archive_one(struct postgres *pg, struct err *err)
 static enum step_result give_up_archiving(struct postgres *pg, const char *why)
 {
 	log_warning("postgres: WAL %s and what follows it is not archived: %s", pg->rewind.segment, why);
+	pg->rewind.archiving = false;
 	return STEP_NEXT;
 }
 
@@ -237,7 +245,8 @@ enum step_result step_rewind_archive(struct postgres *pg, bool first)
 	char why[REASON_SIZE];
 	struct err err;
 	struct rewind *rewind = &pg->rewind;
-	if (!rewind->archiving)
+	/* what is half rewound has marks and half files of the source's */
+	if (!rewind->archiving || rewind->begun)
 		return STEP_NEXT;
 	if (first)
 		return archive_from_here(pg);
@@ -305,6 +314,8 @@ static enum step_result run_single(struct postgres *pg)
 enum step_result step_rewind_recover(struct postgres *pg, bool first)
 {
 	struct err err;
+	if (pg->rewind.begun) /* it was clean, and pg_control is put back */
+		return STEP_NEXT;
 	if (first && !is_clean(pg))
 		return run_single(pg);
 	if (pg->rewind.recovering) {
@@ -316,7 +327,7 @@ enum step_result step_rewind_recover(struct postgres *pg, bool first)
 			return job_fail(pg, "postgres --single did not bring it to a clean end");
 	}
 	/* of an earlier attempt, too */
-	return archive_unkeep_all(pg, pg->rewind.archiving, &err) ? STEP_NEXT : job_fail(pg, "%s", err.text);
+	return archive_unkeep_all(pg, pg->rewind.archive_on, &err) ? STEP_NEXT : job_fail(pg, "%s", err.text);
 }
 
 /* ---- the source ---- */
@@ -354,7 +365,6 @@ static enum step_result ask_source(struct postgres *pg)
 enum step_result step_rewind_source(struct postgres *pg, bool first)
 {
 	int64_t timeline;
-	struct err err;
 	struct rewind *rewind = &pg->rewind;
 	if (first)
 		return ask_source(pg);
@@ -364,11 +374,11 @@ enum step_result step_rewind_source(struct postgres *pg, bool first)
 	pg->run.out[strcspn(pg->run.out, "\n")] = '\0';
 	if (!text_to_i64(pg->run.out, &timeline) || timeline <= 0 || timeline > UINT32_MAX)
 		return job_fail(pg, "the source does not say its timeline");
-	if (rewind->timeline != 0 && rewind->timeline != timeline)
+	if (rewind->begun && rewind->timeline != timeline)
 		return job_fail(pg, "it is half rewound to timeline %u of %s, which is on %u now", rewind->timeline,
 				pg->job.upstream.member, (uint32_t)timeline);
 	rewind->timeline = (uint32_t)timeline;
-	return write_marker(pg, &err) ? STEP_NEXT : job_fail(pg, "%s", err.text);
+	return STEP_NEXT;
 }
 
 /* ---- pg_rewind ---- */
@@ -386,7 +396,7 @@ static void add_restore(const struct postgres *pg, const char *conf, struct comm
 		command_argf(command, "--config-file=%s", conf);
 }
 
-static enum step_result run_rewind(struct postgres *pg)
+static enum step_result run_rewind(struct postgres *pg, bool trial)
 {
 	char program[PROGRAM_SIZE], conninfo[1024], conf[PATH_SIZE];
 	struct command command;
@@ -404,6 +414,8 @@ static enum step_result run_rewind(struct postgres *pg)
 	command_arg(&command, pg->config->data_dir);
 	command_arg(&command, "--source-server");
 	command_arg(&command, conninfo);
+	if (trial)
+		command_arg(&command, "--dry-run");
 	if (!command_options(&command, json_get(pg->config->postgresql, "rewind"),
 			     "target-pgdata|source-pgdata|source-server|write-recovery-conf|dry-run|restore-target-wal|"
 			     "config-file|no-ensure-shutdown|version|help",
@@ -454,19 +466,97 @@ static bool put_in_place(struct postgres *pg, struct err *err)
 	return rename(from, to) == 0 || err_errno(err, "cannot rename %s", from);
 }
 
-enum step_result step_rewind_run(struct postgres *pg, bool first)
+/* pg_rewind, again after each piece of WAL that was fetched for it. */
+static enum step_result follow_rewind(struct postgres *pg, bool trial)
 {
 	struct err err;
 	struct rewind *rewind = &pg->rewind;
-	if (first)
-		return run_rewind(pg);
 	if (pg->run.state == WAIT_FAILED && !rewind->fetching && fetch_missing(pg))
 		return STEP_WAIT;
 	enum step_result result = run_result(pg, rewind->fetching ? "restore_command" : "pg_rewind");
 	if (result != STEP_NEXT || !rewind->fetching)
 		return result;
 	rewind->fetching = false;
-	return put_in_place(pg, &err) ? run_rewind(pg) : job_fail(pg, "%s", err.text);
+	return put_in_place(pg, &err) ? run_rewind(pg, trial) : job_fail(pg, "%s", err.text);
+}
+
+static enum step_result take_trial(struct postgres *pg)
+{
+	static const char before[] = "rewinding from last common checkpoint at ";
+	char lsn[32] = "";
+	struct strbuf b;
+	struct rewind *rewind = &pg->rewind;
+	const char *at = strstr(pg->run.tail, before);
+	rewind->not_needed = strstr(pg->run.tail, "no rewind required") != NULL;
+	if (rewind->not_needed)
+		return STEP_NEXT;
+	strbuf_init(&b, lsn, sizeof(lsn));
+	if (at != NULL)
+		strbuf_add_bytes(&b, at + strlen(before), strcspn(at + strlen(before), " "));
+	if (!lsn_from_text(lsn, &rewind->common_lsn))
+		return job_fail(pg, "pg_rewind does not say where it would begin");
+	return STEP_WAIT;
+}
+
+static enum step_result begin_writing(struct postgres *pg)
+{
+	struct err err;
+	pg->rewind.begun = true;
+	return write_marker(pg, &err) ? STEP_NEXT : job_fail(pg, "%s", err.text);
+}
+
+/* Without room for the copies there is one attempt. */
+static enum step_result follow_keeping(struct postgres *pg, bool first)
+{
+	switch (keep_go_on(pg, first, false)) {
+	case KEEP_WAIT:
+		return STEP_WAIT;
+	case KEEP_FAILED:
+		keep_remove(pg);
+		log_warning("postgres: the WAL for a second attempt could not be kept");
+		break;
+	case KEEP_DONE:
+		break;
+	}
+	return begin_writing(pg);
+}
+
+static enum step_result put_back(struct postgres *pg, bool first)
+{
+	char why[REASON_SIZE];
+	enum keep keep = keep_go_on(pg, first, true);
+	if (keep != KEEP_FAILED)
+		return keep == KEEP_WAIT ? STEP_WAIT : STEP_NEXT;
+	run_why(&pg->run, why, sizeof(why));
+	return job_fail(pg, "what an earlier attempt kept cannot be put back: %s", why);
+}
+
+enum step_result step_rewind_keep(struct postgres *pg, bool first)
+{
+	struct rewind *rewind = &pg->rewind;
+	if (first)
+		rewind->phase = rewind->begun ? REWIND_PUTTING_BACK : REWIND_TRIAL;
+	if (rewind->phase == REWIND_PUTTING_BACK)
+		return put_back(pg, first);
+	if (rewind->phase == REWIND_KEEPING)
+		return follow_keeping(pg, false);
+	if (first)
+		return run_rewind(pg, true);
+	enum step_result result = follow_rewind(pg, true);
+	if (result != STEP_NEXT)
+		return result;
+	result = take_trial(pg);
+	if (result != STEP_WAIT)
+		return result;
+	rewind->phase = REWIND_KEEPING;
+	return follow_keeping(pg, true);
+}
+
+enum step_result step_rewind_run(struct postgres *pg, bool first)
+{
+	if (pg->rewind.not_needed)
+		return STEP_NEXT;
+	return first ? run_rewind(pg, false) : follow_rewind(pg, false);
 }
 
 /* ---- the end ---- */
@@ -494,6 +584,7 @@ enum step_result step_rewind_finish(struct postgres *pg, UNUSED bool first)
 	struct err err;
 	if (!datadir_set_standby(pg, &err) || !forget_old(pg, &err) || !marker_remove(pg, "changing", &err))
 		return job_fail(pg, "%s", err.text);
+	keep_remove(pg);
 	pg->history_timeline = 0; /* its file may be another one now */
 	return STEP_NEXT;
 }

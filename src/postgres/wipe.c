@@ -115,6 +115,7 @@ enum step_result step_wipe_directory(struct postgres *pg, bool first)
 enum step_result step_wipe_finish(struct postgres *pg, UNUSED bool first)
 {
 	struct err err;
+	keep_remove(pg);
 	if (!forget_old(pg, &err) || !marker_remove(pg, "bootstrap", &err) || !marker_remove(pg, "changing", &err))
 		return job_fail(pg, "%s", err.text);
 	return STEP_NEXT;

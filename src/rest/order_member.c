@@ -54,6 +54,8 @@ static const struct fields failsafe_fields = {
 	.takes_others = true,
 };
 
+enum { HOLD_MAX_S = 3600 };
+
 /* Whoever is one, or becomes one, must not let another go on; whether it answers just now does not matter. */
 static bool is_primary(const struct asked *asked)
 {
@@ -78,6 +80,9 @@ void order_failsafe(const struct asked *asked, struct rest_answer *answer)
 	text_copy(ping->name, sizeof(ping->name), body_get_text(body, "name"));
 	text_copy(ping->api_url, sizeof(ping->api_url), body_get_text(body, "api_url"));
 	text_copy(ping->conn_url, sizeof(ping->conn_url), body_get_text(body, "conn_url"));
+	int64_t hold_s;
+	bool says = json_i64(json_get(body, "howdah_hold_s"), &hold_s) && hold_s > 0 && hold_s <= HOLD_MAX_S;
+	ping->hold_ms = says ? hold_s * 1000 : 0;
 	answer->order.kind = ORDER_FAILSAFE;
 }
 

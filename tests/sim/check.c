@@ -412,7 +412,8 @@ static bool somebody_could_lead(void)
 	const struct pod *stuck = faults_stuck_pod();
 	if (!stuck)
 		return true;
-	if (stuck->supervisor && supervisor_is_unguarded(stuck->supervisor))
+	const struct json *pod = api_get(world->api, "pods", stuck->name);
+	if (pod && strstr(annotation(pod, "status"), "\"pause\":true"))
 		return false; /* it stands still since a pause: a person goes first (safety.md S11) */
 	for (int i = 0; i < world->pod_count; i++) {
 		const struct volume *v = world->pods[i]->volume;

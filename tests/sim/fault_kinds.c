@@ -480,9 +480,9 @@ static void set_config(void)
 	snprintf(text, sizeof(text),
 		 "{\"metadata\":{\"annotations\":{\"config\":\"{\\\"ttl\\\":%" PRId64 ",\\\"loop_wait\\\":%" PRId64
 		 ",\\\"retry_timeout\\\":%" PRId64 ",\\\"primary_start_timeout\\\":%" PRId64
-		 ",\\\"maximum_lag_on_failover\\\":%" PRId64 ",\\\"pause\\\":%s}\"}}}",
+		 ",\\\"maximum_lag_on_failover\\\":%" PRId64 ",\\\"failsafe_mode\\\":%s,\\\"pause\\\":%s}\"}}}",
 		 f->times[0], f->times[1], f->times[2], world->options.start_timeout_s, world->options.lag_bytes,
-		 f->paused ? "true" : "false");
+		 world->options.failsafe ? "true" : "false", f->paused ? "true" : "false");
 	api_patch(world->api, fault_lock_kind(), "sim-config", text);
 }
 

@@ -14,7 +14,7 @@ static const char config_format[] =
 	"scope: sim\n"
 	"restapi: {listen: '0.0.0.0:8008'}\n"
 	"bootstrap: {dcs: {ttl: %lld, loop_wait: %lld, retry_timeout: %lld,"
-	" primary_start_timeout: %lld, maximum_lag_on_failover: %lld,"
+	" primary_start_timeout: %lld, maximum_lag_on_failover: %lld, failsafe_mode: %s,"
 	" postgresql: {use_slots: true}}}\n"
 	"kubernetes: {labels: {application: howdah}, use_endpoints: %s, ports: [{port: 5432}]}\n"
 	"postgresql: {listen: '0.0.0.0:5432', data_dir: /data/pg,"
@@ -93,7 +93,8 @@ static void write_config(void)
 	FILE *f = fopen(config_path, "w");
 	assert(f);
 	fprintf(f, config_format, (long long)o->ttl_s, (long long)o->loop_wait_s, (long long)o->retry_timeout_s,
-		(long long)o->start_timeout_s, (long long)o->lag_bytes, o->endpoints ? "true" : "false");
+		(long long)o->start_timeout_s, (long long)o->lag_bytes, o->failsafe ? "true" : "false",
+		o->endpoints ? "true" : "false");
 	fclose(f);
 }
 

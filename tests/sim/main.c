@@ -49,6 +49,7 @@ static void choose_options(struct sim_options *o, const struct campaign *c, uint
 	o->ttl_s = o->loop_wait_s >= 10 ? 30 : 15;
 	o->retry_timeout_s = o->loop_wait_s >= 10 ? 10 : 4;
 	o->ttl_max_s = 120;
+	o->failsafe = (h >> 15) % 2 == 0;
 	o->can_rewind = (h >> 20) % 2 == 0;
 	o->busybody = (h >> 25) % 4 == 0;
 	o->bad_clocks |= c->bad_clocks;

@@ -35,6 +35,8 @@ MUTANTS = {
          ["--faults", "container killed,agent killed,cut from the API"]),
     18: ("equal timeline is no reason to clone", "I4", 300, 1,
          ["--faults", "machine died,leader object,losses,401,403,store restored"]),
+    23: ("failsafe: who answers is enough, and T counts from the last answer", "I1", 60, 1,
+         ["--faults", "cut from the API,cut from all,two members cut,API outage"]),
     25: ("resume lets others race at once", "I11 I1", 60, 1,
          ["--faults", "paused,cut from the API,agent frozen,agent killed"]),
     26: ("start on a half-made directory", "I6", 30, 1, ["--faults", "agent killed,twin,container killed,machine died"]),

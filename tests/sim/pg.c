@@ -432,6 +432,19 @@ void postgres_stop(struct postgres *pg, bool immediate)
 		pg->immediate = immediate;
 }
 
+void postgres_stop_after_checkpoint(struct postgres *pg)
+{
+	postgres_stop(pg, false);
+}
+
+void postgres_callback(UNUSED struct postgres *pg, UNUSED const char *action, UNUSED const char *role)
+{
+}
+
+void postgres_sync_passwords(UNUSED struct postgres *pg)
+{
+}
+
 void postgres_follow(struct postgres *pg, const struct upstream *upstream)
 {
 	if (driver_job_begin(pg, PG_JOB_FOLLOW))

@@ -72,6 +72,7 @@ struct sim_options {
 	bool quiet;                         /* no faults at all */
 	bool bad_clocks;                    /* BOOTTIME up to 8 % off */
 	bool one_clock;                     /* RAW is no better: both up to 3 % off */
+	bool failsafe;                      /* failsafe_mode is on */
 	bool can_rewind;                    /* checksums, or hint bits in the WAL */
 	bool busybody;                      /* somebody annotates the leader object all the time */
 	int64_t start_timeout_s, lag_bytes; /* primary_start_timeout, maximum_lag_on_failover */

@@ -84,7 +84,12 @@ static void print_state(void *arg)
 static void renew(void *arg)
 {
 	struct driver *d = arg;
-	postgres_set_deadline(d->pg, instant_after_ms(loop_now(d->loop), d->deadline_ms), &d->token, true);
+	struct deadline_order order = {
+		.at = instant_after_ms(loop_now(d->loop), d->deadline_ms),
+		.token = d->token,
+		.answered = true,
+	};
+	postgres_set_deadline(d->pg, &order);
 	loop_timer_set(d->renew, RENEW_MS);
 }
 
@@ -353,8 +358,6 @@ static void configure(struct config *config, char *argv[])
 	set_text(config->config_dir, sizeof(config->config_dir), argv[2]);
 	set_text(config->run_dir, sizeof(config->run_dir), argv[3]);
 	set_text(config->supervisor, sizeof(config->supervisor), argv[5]);
-	if (getenv("DRIVER_BIN_DIR") != NULL)
-		set_text(config->bin_dir, sizeof(config->bin_dir), getenv("DRIVER_BIN_DIR"));
 	set_text(config->config_base_name, sizeof(config->config_base_name), "postgresql");
 	snprintf(config->pgpass, sizeof(config->pgpass), "%.200s/pgpass", argv[3]);
 	set_text(config->pg_listen.host, sizeof(config->pg_listen.host), "127.0.0.1");

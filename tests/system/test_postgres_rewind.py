@@ -9,7 +9,8 @@ import threading
 import time
 
 import pytest
-from test_postgres_driver import AS_POSTGRES, members, primary, programs, sh, standby  # noqa: F401
+
+from member import AS_POSTGRES, is_alive, sh
 
 BIN = pathlib.Path(sh("pg_config", "--bindir").stdout.strip())
 MEGA = 1 << 20
@@ -127,10 +128,11 @@ def rewind_pid(member):
     return None
 
 
-def kill_half_way(a, b):
-    """pg_rewind on a dies while it copies the table `only_new_big` from b."""
-    path = a.data / b.sql("SELECT pg_relation_filepath('only_new_big')")
-    whole = int(b.sql("SELECT pg_relation_size('only_new_big')"))
+def kill_half_way(a, b, table):
+    """pg_rewind on a dies while it copies a large new table from b."""
+    b.sql(f"CREATE TABLE {table} AS SELECT g, repeat('x', 1000) FROM generate_series(1, 150000) g")
+    path = a.data / b.sql(f"SELECT pg_relation_filepath('{table}')")
+    whole = int(b.sql(f"SELECT pg_relation_size('{table}')"))
     a.say("rewind", *b.upstream())
     until(lambda: path.exists() and path.stat().st_size > 0, "the first bytes of the table", 60, 0.0005)
     pid = rewind_pid(a)
@@ -144,9 +146,8 @@ def kill_half_way(a, b):
 @pytest.fixture
 def half_rewound(diverged):
     a, b = diverged
-    b.sql("CREATE TABLE only_new_big AS SELECT g, repeat('x', 1000) FROM generate_series(1, 150000) g")
     crash(a)
-    kill_half_way(a, b)
+    kill_half_way(a, b, "only_new_big")
     b.sql("DROP TABLE only_new_big")
     return a, b
 
@@ -159,8 +160,10 @@ def test_half_a_rewind_is_not_started_and_is_done_again(half_rewound):
     a.attach()
     assert a.wait(lambda s: s["data"] != "unknown")["data"] == "marked"
     put(a, "use_pg_rewind", True)
+    kill_half_way(a, b, "only_new_bigger")
+    b.sql("DROP TABLE only_new_bigger")
     a.do("rewind", *b.upstream())
-    assert a.state["data"] == "ok" and marker(a) is None
+    assert a.state["data"] == "ok" and marker(a) is None and not (a.home / "data.howdah" / "rewind-wal").exists()
     streams_from(a, b)
 
 
@@ -215,12 +218,12 @@ exec {BIN}/pg_rewind "$@"
 """
 
 
-def old_programs(member):
-    """A directory of programs whose pg_rewind does not fetch WAL."""
+def other_programs(member, rewind):
+    """A directory of programs with another pg_rewind."""
     there = owned(member.home / "15")
     for name in ("initdb", "pg_basebackup", "postgres", "psql"):
         (there / name).symlink_to(BIN / name)
-    owned(there / "pg_rewind", OLD_REWIND)
+    owned(there / "pg_rewind", rewind)
     return there
 
 
@@ -233,10 +236,10 @@ def restart_with_archive(a, command):
 
 
 @pytest.mark.parametrize("by", ["pg_rewind", "us"])
-def test_missing_wal_comes_from_the_archive(diverged, monkeypatch, by):
+def test_missing_wal_comes_from_the_archive(diverged, by):
     a, b = diverged
     if by == "us":
-        monkeypatch.setenv("DRIVER_BIN_DIR", str(old_programs(a)))
+        a.settings["bin_dir"] = str(other_programs(a, OLD_REWIND))
     a.do("stop")
     a.detach()
     a.attach()
@@ -257,9 +260,9 @@ def test_missing_wal_comes_from_the_archive(diverged, monkeypatch, by):
     streams_from(a, b)
 
 
-def test_wal_that_the_archive_does_not_have_ends_the_attempt(diverged, monkeypatch):
+def test_wal_that_the_archive_does_not_have_ends_the_attempt(diverged):
     a, b = diverged
-    monkeypatch.setenv("DRIVER_BIN_DIR", str(old_programs(a)))
+    a.settings["bin_dir"] = str(other_programs(a, OLD_REWIND))
     a.do("stop")
     a.detach()
     a.attach()
@@ -309,6 +312,21 @@ def test_an_archive_that_takes_nothing_keeps_no_member_away(primary, standby):
     put(a, "parameters", {"archive_mode": "on", "archive_command": f"echo %f >> {tries}; echo full >&2; false"})
     a.do("rewind", *b.upstream())
     assert len(tries.read_text().split()) == 3 and "is not archived: full" in a.tail()
+    streams_from(a, b)
+
+
+def test_a_rewind_that_dies_at_its_very_end_is_done_again(diverged):
+    a, b = diverged
+    ended = a.home / "ended"
+    dies = (f'#!/bin/sh\n{BIN}/pg_rewind "$@" || exit\ncase "$*" in *--dry-run*) exit;; esac\n'
+            f"test -e {ended} || {{ touch {ended}; kill -9 $$; }}\n")
+    a.settings["bin_dir"] = str(other_programs(a, dies))
+    crash(a)
+    a.detach()
+    a.attach()
+    assert "pg_rewind ended with -1" in a.fails("rewind", *b.upstream())["failure"]
+    assert ended.exists() and a.state["data"] == "marked" and a.state["control"] == 6  # in archive recovery: it had ended
+    a.do("rewind", *b.upstream())
     streams_from(a, b)
 
 
@@ -405,13 +423,6 @@ def test_a_callback_gets_action_role_and_cluster(primary, script):
     assert f"PGDATA={primary.data}" in env and "geheim" not in env and "PGPASS" not in env
 
 
-def alive(pid):
-    try:
-        return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except OSError:
-        return False
-
-
 def test_a_running_callback_and_its_children_die_for_the_next(primary, script):
     children = primary.home / "hooks" / "children"
     slow, slow_said = script("slow", f"sleep 1000 & echo $! > {children}.new; mv {children}.new {children}; wait")
@@ -423,15 +434,15 @@ def test_a_running_callback_and_its_children_die_for_the_next(primary, script):
     primary.say("callback", "on_start", "primary")
     until(children.exists, "the child of on_start")
     pids = [int(slow_said()[0].split()[0]), int(children.read_text())]
-    assert all(alive(pid) for pid in pids)
+    assert all(is_alive(pid) for pid in pids)
     primary.say("callback", "on_stop", "primary")
     until(quick_said, "on_stop")
-    assert not any(alive(pid) for pid in pids)
+    assert not any(is_alive(pid) for pid in pids)
     first = int(reload_said()[0].split()[0])
-    assert alive(first)  # in a slot of its own
+    assert is_alive(first)  # in a slot of its own
     primary.say("callback", "on_reload", "primary")
     until(lambda: len(reload_said()) == 2, "the next on_reload")
-    assert not alive(first)
+    assert not is_alive(first)
     os.kill(int(reload_said()[1].split()[0]), signal.SIGTERM)
     until(lambda: "a callback ended with -1" in primary.tail(), "its end in the log")
 
@@ -469,13 +480,13 @@ def test_a_promotion_is_cancelled_while_pre_promote_runs(standby, script):
     standby.say("cancel")
     standby.wait(lambda s: s["job"] == "none")
     assert standby.state["failure"] == "pre_promote was killed" and standby.state["armed_timeline"] == 0
-    assert not alive(pid) and standby.sql("SELECT pg_is_in_recovery()") == "t"
+    assert not is_alive(pid) and standby.sql("SELECT pg_is_in_recovery()") == "t"
     # a stop does not wait for it either
     standby.say("promote")
     until(lambda: len(said()) == 2, "pre_promote")
     put(standby, "before_stop", str(path))
     standby.do("stop", "immediate")
-    assert not alive(int(said()[1].split()[0])) and len(said()) == 2
+    assert not is_alive(int(said()[1].split()[0])) and len(said()) == 2
 
 
 def test_before_stop_sees_the_server_and_cannot_prevent_the_stop(primary, script):
@@ -492,7 +503,7 @@ def test_before_stop_sees_the_server_and_cannot_prevent_the_stop(primary, script
     put(primary, "before_stop", str(path))
     begin = time.monotonic()
     primary.do("stop")
-    assert 9 < time.monotonic() - begin < 20 and not alive(int(said()[0].split()[0]))
+    assert 9 < time.monotonic() - begin < 20 and not is_alive(int(said()[0].split()[0]))
 
 
 # ---- passwords, checkpoint ----

@@ -190,3 +190,20 @@ def test_a_cluster_lives(bin_dir, members):
     for member in (a, b):
         wrong = [line for line in member.tail().splitlines() if re.search(r"unrecognized|\bFATAL\b.*(parameter|setting)", line)]
         assert not wrong, wrong
+
+
+def test_a_crashed_copy_that_went_another_way_is_rewound(bin_dir, members):
+    if not (bin_dir / "pg_rewind").exists():
+        pytest.skip(f"{bin_dir} has no pg_rewind")
+    settings = {"bin_dir": str(bin_dir), "parameters": {"fsync": "off"}, "recovery_conf": {"restore_command": "false"}}
+    a, b = members("pg-0", **settings).bootstrap(), members("pg-1", **settings)
+    b.join(a)
+    b.do("follow")  # nobody
+    b.wait(lambda s: not s["streaming"])
+    a.sql("CREATE TABLE only_old AS SELECT generate_series(1, 10000)")
+    is_promoted_past_used_numbers(b, 3)
+    os.kill(a.postmaster_pid(), signal.SIGKILL)
+    a.wait(lambda s: s["tree"] == "down" and s["nothing_left"])
+    a.do("rewind", *b.upstream())
+    follows_after_a_promotion(a, b, 3)
+    assert a.sql("SELECT count(*) FROM pg_tables WHERE tablename = 'only_old'") == "0"

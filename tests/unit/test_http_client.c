@@ -281,6 +281,32 @@ static void lanes_share_no_connection(UNUSED void **state)
 	raw_server_end(&s);
 }
 
+static bool offers_http2(struct raw_server *s, const char *lane)
+{
+	static const char name[] = "\x02h2"; /* in the first bytes of TLS, with its length */
+	struct result r = { 0 };
+	struct raw *used = &s->connections[s->accepted];
+	struct http_call *started = start_call((struct http_call_params){ .url = url_of("https", s->port, "/"),
+									  .lane = lane,
+									  .tls = { .insecure = true } },
+					       &r);
+	WAIT_FOR(used->len > 100);
+	bool offered = memmem(used->in, used->len, name, sizeof(name) - 1) != NULL;
+	assert_non_null(memmem(used->in, used->len, "http/1.1", 8));
+	http_call_cancel(started);
+	return offered;
+}
+
+static void only_the_common_lane_speaks_http2(UNUSED void **state)
+{
+	struct raw_server s;
+	raw_listen(&s);
+	assert_true(offers_http2(&s, NULL));
+	assert_true(offers_http2(&s, ""));
+	assert_false(offers_http2(&s, "lock"));
+	raw_server_end(&s);
+}
+
 struct stream_data {
 	char text[1024];
 	bool began;
@@ -505,6 +531,7 @@ int main(int argc, char **argv)
 		TEST(no_request_is_sent_twice),
 		TEST(a_kept_connection_is_used_again),
 		TEST(lanes_share_no_connection),
+		TEST(only_the_common_lane_speaks_http2),
 		TEST(a_stream_is_given_as_it_comes),
 		TEST(the_body_of_a_refusal_is_collected),
 		TEST(a_stalled_stream_ends),

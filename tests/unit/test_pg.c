@@ -48,7 +48,8 @@ static int run_program(char *const argv[])
 static struct pg *pg;
 
 struct seen {
-	int calls, rows;
+	int calls, rows, columns;
+	char name[64]; /* of the last column */
 	bool worked, connected, is_null;
 	char text[256], error[512], sqlstate[SQLSTATE_SIZE];
 };
@@ -65,6 +66,9 @@ static void on_answer(void *arg, const struct pg_answer *a)
 	if (a->rows == NULL)
 		return;
 	seen->rows = pg_rows_count(a->rows);
+	seen->columns = pg_rows_columns(a->rows);
+	if (seen->columns > 0)
+		text_copy(seen->name, sizeof(seen->name), pg_rows_name(a->rows, seen->columns - 1));
 	if (seen->rows > 0) {
 		seen->is_null = pg_rows_null(a->rows, 0, 0);
 		text_copy(seen->text, sizeof(seen->text), pg_rows_text(a->rows, 0, 0));
@@ -376,6 +380,15 @@ static void a_callback_may_ask_the_next(UNUSED void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
+static void columns_have_names(void **state)
+{
+	(void)state;
+	struct seen seen = query("SELECT 1 AS a, 2 AS \"b c\" WHERE false", NULL, 5000);
+	assert_int_equal(seen.columns, 2);
+	assert_string_equal(seen.name, "b c");
+	assert_int_equal(query("CREATE TEMPORARY TABLE x ()", NULL, 5000).columns, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -383,6 +396,7 @@ int main(void)
 		TEST(the_session_is_kept),
 		TEST(parameters_are_bound),
 		TEST(null_is_told_from_empty),
+		TEST(columns_have_names),
 		TEST(several_statements_give_the_last_result_or_the_error),
 		TEST(an_error_is_one_line_with_its_code),
 		TEST(a_timeout_closes_the_session),

@@ -206,7 +206,7 @@ struct lock {
 	enum lock_work work;
 	struct call *call;
 	struct dcs_lock_write write; /* its texts are copies below */
-	char *slots, *retain_slots, *timeline_token;
+	char *slots, *retain_slots, *timeline_token, *failsafe;
 	char pod_ip[HOST_SIZE];
 	struct lease_token token;
 	uint64_t version; /* that the present send is decided on */
