@@ -44,10 +44,11 @@ struct self {
 	bool initialize_is_ours;
 	struct instant initializer_gone; /* since when; unset: it is not */
 	struct instant followed;         /* when it was last told whom to follow */
-	struct restart_order restart;    /* asked of this member, and not done yet */
-	bool restart_pending;            /* the server says that some settings wait for one */
-	bool reinitialize;               /* asked to throw its data away and clone anew */
-	struct instant aside_until;      /* no race before this */
+	struct instant move_seen;     /* since when the present wish to move the lead is known; unset: there is none */
+	struct restart_order restart; /* asked of this member, and not done yet */
+	bool restart_pending;         /* the server says that some settings wait for one */
+	bool reinitialize;            /* asked to throw its data away and clone anew */
+	struct instant aside_until;   /* no race before this */
 	struct instant ask_not_before;
 	bool asking;
 	int peer_count;
@@ -102,8 +103,9 @@ enum move_step {
 	MOVE_GO      /* somebody fit is there: we stop, and give the lock over */
 };
 enum move_step move_decide(const struct situation *s);
-/* Whether a move could be carried out now, before it is accepted; MOVE_ASK: the others' answers are too old. */
-enum move_obstacle move_check(const struct situation *s, const struct move *move);
+/* Whether a move that was asked for at `since` could be carried out now, before it is accepted; MOVE_ASK: the others' answers are too
+ * old, those from before `since` as a reason to refuse. */
+enum move_obstacle move_check(const struct situation *s, const struct move *move, struct instant since);
 /* Who gets the lock from us with the write that releases it: has everything that we have; "": nobody yet. */
 const char *heir_decide(const struct situation *s);
 

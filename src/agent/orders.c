@@ -8,14 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ORDERS_MAX = 32, RESTART_MARGIN_MS = 60000, CONFIG_TRIES = 5 };
+enum { ORDERS_MAX = 32, MOVE_ASK_MS = 3000, RESTART_MARGIN_MS = 60000, CONFIG_TRIES = 5 };
 
 struct order {
 	struct agent *agent;
 	struct http_reply *reply; /* NULL: a free place */
 	struct rest_answer answer;
 	struct instant since;
-	bool asked;            /* ORDER_MOVE: the members, since it came */
 	bool writing, written; /* the store: under way, done */
 	int tries;
 	char leader[NAME_SIZE]; /* ORDER_MOVE: who led when it was asked */
@@ -125,24 +124,15 @@ static const char *leader_now(const struct situation *s)
 	return sight->held && lease_left_ms(sight, s->now) > 0 ? sight->record.leader : "";
 }
 
-/* What the members said before somebody asked for the move is old news, be it only a second old. */
-static bool is_asked(struct order *order)
-{
-	struct agent *agent = order->agent;
-	if (!agent->self.asking && !order->asked) {
-		agent_ask_peers(agent);
-		order->asked = true;
-	}
-	return order->asked && !agent->self.asking;
-}
-
 static void ask_whether_possible(struct order *order, const struct situation *s)
 {
 	const struct move *move = &order->answer.order.move;
 	bool now = move->at_us == 0;
-	if (now && !is_asked(order))
+	enum move_obstacle obstacle = now ? move_check(s, move, order->since) : MOVE_POSSIBLE;
+	if (obstacle == MOVE_ASK && elapsed_most_ms(order->since, s->now) < MOVE_ASK_MS) {
+		agent_ask_peers(order->agent);
 		return;
-	enum move_obstacle obstacle = now ? move_check(s, move) : MOVE_POSSIBLE;
+	}
 	if (obstacle != MOVE_POSSIBLE) {
 		rest_answer_obstacle(&order->answer.order, obstacle == MOVE_ASK ? MOVE_NOBODY_FIT : obstacle,
 				     &order->answer);

@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-enum { PEER_TIMEOUT_MS = 1000, PEER_BODY_MAX = 65536, AGAIN_MIN_MS = 100, AGAIN_SPREAD_MS = 300 };
+enum { PEER_TIMEOUT_MS = 1000, PEER_BODY_MAX = 65536, AGAIN_MIN_MS = 100, AGAIN_SPREAD_MS = 300, HEIR_AGAIN_MS = 20 };
 
 static struct peer_answer *slot_for(struct self *self, const char *name)
 {
@@ -36,6 +36,13 @@ static void take_answer(struct peer_answer *peer, const struct peer_call *call, 
 	*peer = fresh;
 }
 
+/* Two candidates that see each other ahead do not ask in step; an heir is waited for while nobody can write. */
+static int64_t again_ms(const struct agent *agent)
+{
+	bool waits = instant_is_set(agent->self.ended_at);
+	return waits ? HEIR_AGAIN_MS : AGAIN_MIN_MS + loop_random(agent->loop) % AGAIN_SPREAD_MS;
+}
+
 static void call_done(void *arg, const struct http_answer *answer)
 {
 	struct peer_call *call = arg;
@@ -47,8 +54,7 @@ static void call_done(void *arg, const struct http_answer *answer)
 		take_answer(peer, call, answer, loop_now(agent->loop));
 	if (--agent->calls_open == 0) {
 		self->asking = false;
-		int64_t again = AGAIN_MIN_MS + loop_random(agent->loop) % AGAIN_SPREAD_MS;
-		self->ask_not_before = instant_after_ms(loop_now(agent->loop), again);
+		self->ask_not_before = instant_after_ms(loop_now(agent->loop), again_ms(agent));
 	}
 	if (agent->calls_open == 0)
 		agent_wake_now(agent);

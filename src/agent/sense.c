@@ -96,12 +96,21 @@ static void sense_end(struct self *self, const struct situation *s)
 		self->ended_at = s->now;
 }
 
+static void sense_move(struct self *self, const struct cluster *cluster, struct instant now)
+{
+	if (!cluster->move.asked)
+		self->move_seen = (struct instant){ 0, 0 };
+	else if (!instant_is_set(self->move_seen))
+		self->move_seen = now;
+}
+
 /* What people asked of this member goes on until it is done or cannot be. */
 static void sense_wishes(struct agent *agent, struct instant now)
 {
 	struct self *self = &agent->self;
 	struct situation s = agent_situation(agent);
 	s.now = now;
+	sense_move(self, s.cluster, now);
 	sense_end(self, &s);
 	self->restart_pending = postgres_details(agent->pg)->pending_restart;
 	enum restart_step step = restart_decide(&s);

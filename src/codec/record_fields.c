@@ -305,6 +305,7 @@ static const struct field self_fields[] = {
 	F(self, initialize_is_ours),
 	F(self, initializer_gone),
 	F(self, followed),
+	F(self, move_seen),
 	ONE(self, restart, restart_shape),
 	F(self, restart_pending),
 	F(self, reinitialize),

@@ -106,9 +106,23 @@ uint64_t my_lsn(const struct situation *s)
 	return instance_lsn(s->instance);
 }
 
-bool peer_is_fresh(const struct peer_answer *peer, struct instant now)
+static int64_t shorter_since(struct instant since, int64_t ms, struct instant now)
 {
-	return within_ms(peer->answered, PEER_FRESH_MS, now);
+	int64_t elapsed_ms = elapsed_most_ms(since, now);
+	return elapsed_ms < ms ? elapsed_ms : ms;
+}
+
+/* A holder writes until it gives the lock back: what was said before does not tell who has everything. One that lets the lock run
+ * out has been stopped by its deadline for longer than an answer is fresh. */
+static int64_t fresh_ms(const struct situation *s, int64_t ms)
+{
+	struct instant freed = s->self->sight.freed;
+	return instant_is_set(freed) ? shorter_since(freed, ms, s->now) : ms;
+}
+
+bool peer_is_fresh(const struct situation *s, const struct peer_answer *peer)
+{
+	return within_ms(peer->answered, fresh_ms(s, PEER_FRESH_MS), s->now);
 }
 
 static const struct peer_answer *find_peer(const struct self *self, const char *name)
@@ -123,7 +137,7 @@ bool leader_answers(const struct situation *s)
 {
 	const struct member *leader = leader_to_follow(s);
 	const struct peer_answer *peer = leader != NULL ? find_peer(s->self, leader->name) : NULL;
-	return peer != NULL && peer_is_fresh(peer, s->now) && !peer->in_recovery;
+	return peer != NULL && peer_is_fresh(s, peer) && !peer->in_recovery;
 }
 
 /* A member without an address cannot be asked: as silent as a dead one. */
@@ -148,7 +162,13 @@ static bool all_heard(const struct situation *s, int64_t fresh_ms, int64_t silen
 
 bool peers_are_heard(const struct situation *s)
 {
-	return all_heard(s, PEER_FRESH_MS, PEER_SILENT_MS);
+	return all_heard(s, fresh_ms(s, PEER_FRESH_MS), PEER_SILENT_MS);
+}
+
+bool peers_are_heard_since(const struct situation *s, struct instant since)
+{
+	return all_heard(s, shorter_since(since, fresh_ms(s, PEER_FRESH_MS), s->now),
+			 shorter_since(since, PEER_SILENT_MS, s->now));
 }
 
 bool all_answered(const struct situation *s, int64_t ms)
@@ -164,7 +184,7 @@ bool all_answered(const struct situation *s, int64_t ms)
 
 bool peers_need_asking(const struct situation *s)
 {
-	return !all_heard(s, PEER_FRESH_MS / 2, PEER_SILENT_MS / 2);
+	return !all_heard(s, fresh_ms(s, PEER_FRESH_MS / 2), PEER_SILENT_MS / 2);
 }
 
 bool failover_is_possible(const struct situation *s)

@@ -5,7 +5,8 @@
 #include "core/decide.h"
 
 enum {
-	PEER_FRESH_MS = 1000,  /* an answer this young counts in a race */
+	PEER_FRESH_MS =
+		1000, /* an answer this young counts in a race, if it was asked for after the lock became free */
 	PEER_SILENT_MS = 3000, /* a question that had no answer counts as silence for this long */
 	START_AHEAD_MS = 1000, /* T must be this far ahead for anything that makes writable */
 	CLAIM_AGAIN_MS = 200,  /* a lock write for another timeline number, no sooner after the last one */
@@ -35,6 +36,8 @@ bool is_primary_up(const struct situation *s);
 bool has_led(const struct situation *s);         /* it has been up as the primary since the lock was won */
 int64_t stop_time_ms(const struct situation *s); /* what a fast stop may take before T (safety.md 3: D) */
 bool peers_are_heard(const struct situation *s); /* every other member has answered, or surely does not, just now */
+bool peers_are_heard_since(const struct situation *s,
+			   struct instant since); /* ... and was asked no earlier than this */
 bool all_answered(const struct situation *s,
 		  int64_t ms); /* every other member has answered within that time; asked in vain is not enough */
 bool peers_need_asking(const struct situation *s); /* ... and will not be for long, without a new question */
@@ -62,6 +65,6 @@ int64_t move_wait_ms(const struct situation *s);  /* until a scheduled one is du
 bool is_named(const struct situation *s);         /* a person named us as the next leader */
 bool another_is_named(const struct situation *s); /* ... or somebody named another one, who can */
 uint64_t my_lsn(const struct situation *s);
-bool peer_is_fresh(const struct peer_answer *peer, struct instant now);
+bool peer_is_fresh(const struct situation *s, const struct peer_answer *peer); /* it counts: in a race, as an heir */
 
 #endif

@@ -60,7 +60,7 @@ bool failsafe_bars(const struct situation *s)
 	if (failsafe_is_active(s) || (s->settings->failsafe && s->self->failsafe_known && !s->self->failsafe_member))
 		return true;
 	for (int i = 0; i < s->self->peer_count; i++)
-		if (s->self->peers[i].failsafe_active && peer_is_fresh(&s->self->peers[i], s->now))
+		if (s->self->peers[i].failsafe_active && within_ms(s->self->peers[i].answered, PEER_FRESH_MS, s->now))
 			return true;
 	return false;
 }

@@ -190,10 +190,13 @@ static bool wants_heirs(const struct situation *s)
 static bool wants_peers(const struct situation *s)
 {
 	const struct self *self = s->self;
+	if (!self->asking && heir_is_waited_for(s) && !peers_are_heard_since(s, self->ended_at))
+		return true; /* nobody writes anywhere until it is known who has everything */
 	if (self->asking || (instant_is_set(self->ask_not_before) && left_least_ms(self->ask_not_before, s->now) > 0))
 		return false;
 	if (has_lease(s))
-		return wants_heirs(s) && (peers_need_asking(s) || heir_is_waited_for(s));
+		return wants_heirs(s) &&
+		       (peers_need_asking(s) || heir_is_waited_for(s) || move_decide(s) == MOVE_ASKING);
 	if (s->self->reinitialize)
 		return peers_need_asking(s); /* is the leader alive, whose copy is to stand in for ours? */
 	bool alone = leader_to_follow(s) == NULL;

@@ -21,7 +21,7 @@ static bool is_on_our_timeline(const struct situation *s, const struct peer_answ
 bool peer_is_fit(const struct situation *s, const struct peer_answer *peer)
 {
 	const struct member *member = cluster_member(s->cluster, peer->name);
-	if (member == NULL || strcmp(peer->name, s->self->name) == 0 || !peer_is_fresh(peer, s->now))
+	if (member == NULL || strcmp(peer->name, s->self->name) == 0 || !peer_is_fresh(s, peer))
 		return false;
 	if (peer->nofailover || !peer->in_recovery || peer->lsn == 0 || peer->state != STATE_RUNNING)
 		return false;
@@ -97,7 +97,15 @@ enum move_step move_decide(const struct situation *s)
 		return due;
 	if (best_fit(s, m->candidate) != NULL)
 		return MOVE_GO;
-	return peers_are_heard(s) ? MOVE_DROP : MOVE_ASKING;
+	/* right after a promotion the last answers are those of the race: nobody is on our timeline there */
+	return peers_are_heard_since(s, s->self->move_seen) ? MOVE_DROP : MOVE_ASKING;
+}
+
+/* Our own server is not among those that are asked; the leader asks it again before it goes. */
+static bool i_am_fit(const struct situation *s)
+{
+	const struct settings *set = s->settings;
+	return serves_as_standby(s) && !set->nofailover && set->failover_priority > 0 && !is_diverged(rejoin_decide(s));
 }
 
 int64_t move_wait_ms(const struct situation *s)
@@ -108,7 +116,7 @@ int64_t move_wait_ms(const struct situation *s)
 	return (m->at_us - s->wall.us) / 1000 + 1;
 }
 
-enum move_obstacle move_check(const struct situation *s, const struct move *move)
+enum move_obstacle move_check(const struct situation *s, const struct move *move, struct instant since)
 {
 	const struct cluster *c = s->cluster;
 	bool others = false;
@@ -121,11 +129,11 @@ enum move_obstacle move_check(const struct situation *s, const struct move *move
 		others |= strcmp(c->members[i].name, holder) != 0;
 	if (!others)
 		return MOVE_NO_MEMBERS;
-	if (is_me(s, move->candidate) && serves_as_standby(s))
+	if ((move->candidate[0] == '\0' || is_me(s, move->candidate)) && i_am_fit(s))
 		return MOVE_POSSIBLE;
 	if (best_fit(s, move->candidate) != NULL)
 		return MOVE_POSSIBLE;
-	return peers_are_heard(s) ? MOVE_NOBODY_FIT : MOVE_ASK;
+	return peers_are_heard_since(s, since) ? MOVE_NOBODY_FIT : MOVE_ASK;
 }
 
 bool is_handing_over(const struct situation *s)

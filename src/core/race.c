@@ -107,7 +107,7 @@ const struct table race_table = { "race", names, FACT_R_COUNT, rules, ARRAY_SIZE
 
 static bool counts(const struct situation *s, const struct peer_answer *peer)
 {
-	return peer_is_fresh(peer, s->now) && strcmp(peer->name, s->self->name) != 0;
+	return peer_is_fresh(s, peer) && strcmp(peer->name, s->self->name) != 0;
 }
 
 static bool any_primary(const struct situation *s)

@@ -194,6 +194,78 @@ static void a_shorter_ttl_is_noted_when_the_lease_has_it(void **state UNUSED)
 	assert_true(plans(ACT_NOTE_TTL));
 }
 
+/* shop-2 gave the lock back so long ago. */
+static void freed(int64_t ms)
+{
+	turn->self.sight.held = false;
+	turn->self.sight.freed = turn_ago(ms);
+	turn->cluster.leader.record.leader[0] = '\0';
+}
+
+static void what_was_answered_before_the_lock_was_given_back_does_not_count_in_a_race(void **state UNUSED)
+{
+	turn_nobody_holds_the_lock(turn);
+	freed(50);
+	turn_decide(turn);
+	assert_false(plans(ACT_ACQUIRE));
+	assert_true(plans(ACT_ASK_PEERS));
+	turn->self.peers[0].answered = turn_ago(40);
+	turn_decide(turn);
+	assert_true(plans(ACT_ACQUIRE));
+}
+
+static enum move_obstacle check_move(const char *candidate, int64_t since_ms)
+{
+	struct situation s = record_situation(turn);
+	struct move move = { .asked = true, .leader = "shop-2" };
+	text_copy(move.candidate, sizeof(move.candidate), candidate);
+	return move_check(&s, &move, turn_ago(since_ms));
+}
+
+static void a_move_is_refused_only_by_answers_that_are_younger_than_it(void **state UNUSED)
+{
+	turn_replica(turn, 100);
+	turn->instance.tree = PG_TREE_DOWN;
+	turn_peer(&turn->self, "shop-1", TURN_LSN);
+	turn_peer(&turn->self, "shop-2", TURN_LSN);
+	turn->self.peers[1].in_recovery = false;
+	assert_int_equal(check_move("shop-1", 50), MOVE_POSSIBLE);
+	turn->self.peers[0].timeline = 6; /* as it was before the promotion */
+	assert_int_equal(check_move("shop-1", 50), MOVE_ASK);
+	assert_int_equal(check_move("shop-1", 150), MOVE_NOBODY_FIT);
+	assert_int_equal(check_move("", 150), MOVE_NOBODY_FIT);
+}
+
+static void a_replica_that_is_asked_counts_itself(void **state UNUSED)
+{
+	turn_replica(turn, 100);
+	turn->cluster.member_count = 1;
+	turn_member(&turn->cluster, "shop-2", "10.0.0.12");
+	turn_peer(&turn->self, "shop-2", TURN_LSN);
+	turn->self.peers[0].in_recovery = false;
+	assert_int_equal(check_move("", 150), MOVE_POSSIBLE);
+	assert_int_equal(check_move("shop-0", 150), MOVE_POSSIBLE);
+	turn->settings.nofailover = true;
+	assert_int_equal(check_move("", 150), MOVE_NOBODY_FIT);
+	assert_int_equal(check_move("shop-0", 150), MOVE_NOBODY_FIT);
+}
+
+static void a_leader_drops_a_wish_only_after_it_has_asked(void **state UNUSED)
+{
+	turn_leader(turn, 1000);
+	turn_peer(&turn->self, "shop-1", TURN_LSN);
+	turn_peer(&turn->self, "shop-2", TURN_LSN);
+	turn->self.peers[0].timeline = turn->self.peers[1].timeline = 6;
+	turn->cluster.move = (struct move){ .asked = true, .leader = "shop-0" };
+	turn->self.move_seen = turn_ago(50);
+	turn_decide(turn);
+	assert_true(plans(ACT_ASK_PEERS));
+	assert_false(plans(ACT_CLEAR_MOVE));
+	turn->self.move_seen = turn_ago(150);
+	turn_decide(turn);
+	assert_true(plans(ACT_CLEAR_MOVE));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make, unmake)
 
 int main(void)
@@ -210,6 +282,10 @@ int main(void)
 		TEST(a_longer_ttl_is_noted_before_a_lease_has_it),
 		TEST(a_shorter_ttl_is_noted_when_the_lease_has_it),
 		TEST(whoever_could_not_lead_stands_aside_for_a_ttl),
+		TEST(what_was_answered_before_the_lock_was_given_back_does_not_count_in_a_race),
+		TEST(a_move_is_refused_only_by_answers_that_are_younger_than_it),
+		TEST(a_replica_that_is_asked_counts_itself),
+		TEST(a_leader_drops_a_wish_only_after_it_has_asked),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

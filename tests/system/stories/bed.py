@@ -118,15 +118,22 @@ class Member:
         except (OSError, ValueError):
             return None
 
-    def rest(self, path, timeout=2):
+    def rest(self, path, timeout=2, method="GET", body=None):
+        """Status and text; None and "" when there was no answer. A body that is no text goes as JSON."""
+        data = None if body is None else (body if isinstance(body, str) else json.dumps(body)).encode()
+        request = urllib.request.Request(f"http://{self.address}:8008{path}", data, {"Content-Type": "application/json"}, method=method)
         with self.cluster.net.inside(self.machine):
             try:
-                with urllib.request.urlopen(f"http://{self.address}:8008{path}", timeout=timeout) as answer:
+                with urllib.request.urlopen(request, timeout=timeout) as answer:
                     return answer.status, answer.read().decode()
             except urllib.error.HTTPError as error:
                 return error.code, error.read().decode()
             except OSError:
                 return None, ""
+
+    def ask(self, path, body=None, method="POST", timeout=40):
+        """An order that waits until it is carried out."""
+        return self.rest(path, timeout, method, body)
 
     def status(self):
         code, text = self.rest("/patroni")

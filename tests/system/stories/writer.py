@@ -132,6 +132,20 @@ class Writer:
         gaps = [(b.acknowledged - a.acknowledged) for a, b in zip(commits, commits[1:]) if b.acknowledged >= moment]
         return max(gaps, default=None)
 
+    def gap_between(self, begin, end):
+        """The longest time without an acknowledged commit, among those that touch this time."""
+        commits = self.snapshot()
+        gaps = [b.acknowledged - a.acknowledged for a, b in zip(commits, commits[1:]) if b.acknowledged >= begin and a.acknowledged <= end]
+        return max(gaps, default=None)
+
+    def check_nothing_lost(self, member):
+        """Everything that was acknowledged so far is in the member's table."""
+        acknowledged = {(c.row, c.member) for c in self.snapshot()}
+        rows = {(int(row), name) for row, name in (line.split("|") for line in member.psql("select id, writer from story").split())}
+        lost = sorted(acknowledged - rows)
+        assert not lost, f"{len(lost)} of {len(acknowledged)} acknowledged rows are lost: {lost[:5]}"
+        return len(acknowledged)
+
     def check_one_primary(self):
         """A timeline is written by one member only, and no older timeline takes a write once a newer one did."""
         owner, newest, newest_at = {}, 0, 0.0
