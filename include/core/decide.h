@@ -35,6 +35,7 @@ struct self {
 	bool slots_due;                 /* the server's member slots are not known to be right */
 	bool foreign_label;             /* another pod carries the leader's label */
 	uint32_t checkpointed;          /* the timeline for which a checkpoint was asked after promotion */
+	bool replaced;                  /* the pod of our name is another one: we were deleted by force */
 	bool failsafe_known;            /* the leader object names members of failsafe mode ... */
 	bool failsafe_member;           /* ... and us among them */
 	bool failsafe_asking;           /* a round is under way ... */

@@ -296,6 +296,7 @@ static const struct field self_fields[] = {
 	F(self, slots_due),
 	F(self, foreign_label),
 	F(self, checkpointed),
+	F(self, replaced),
 	F(self, failsafe_known),
 	F(self, failsafe_member),
 	F(self, failsafe_asking),

@@ -59,5 +59,7 @@ enum end end_decide(const struct situation *s)
 		return END_REINITIALIZE;
 	if (move_decide(s) == MOVE_GO)
 		return END_HAND_OVER;
-	return restart_decide(s) == RESTART_GO ? END_RESTART : END_NO;
+	/* once it has been stopped, one that does not answer yet is the new one */
+	bool stops = restart_decide(s) == RESTART_GO && (!s->self->restart.began || s->instance->answers);
+	return stops ? END_RESTART : END_NO;
 }

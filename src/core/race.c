@@ -6,6 +6,7 @@
 #include <string.h>
 
 enum race_fact {
+	FACT_R_REPLACED, /* the pod of our name is another one */
 	FACT_R_PAUSED,   /* people are in charge */
 	FACT_R_RUNNING,  /* PostgreSQL is a primary here, and nobody holds the lock */
 	FACT_R_HOLDER,   /* a primary was told of a pause, and nothing may have ended it since */
@@ -42,6 +43,7 @@ static const char *const names[] = {
 	[FACT_R_LAGGING] = "it lags more than maximum_lag_on_failover",
 	[FACT_R_BEHIND] = "its timeline is behind the cluster's",
 	[FACT_R_DISTRUST] = "the store was restored and not every member was heard",
+	[FACT_R_REPLACED] = "this pod was deleted and replaced by another one",
 	[FACT_R_FAILSAFE] = "a primary goes on without the store, by the members' leave",
 	[FACT_R_NAMED] = "it was named as the next leader",
 	[FACT_R_ANOTHER] = "another member was named, and can lead",
@@ -71,6 +73,8 @@ static const struct rule rules[] = {
 	  "the data has diverged from the cluster's history" },
 	{ "aside", R(ASIDE), 0, { ACT_NONE },
 	  "it gave the lock up a moment ago" },
+	{ "replaced", R(REPLACED), 0, { ACT_NONE },
+	  "this pod was deleted by force and replaced by another one of its name: it never leads again" },
 	{ "failsafe", R(FAILSAFE), 0, { ACT_NONE },
 	  "a primary goes on without the store by the members' leave, or this member is not one that it asks" },
 	{ "named", R(NAMED) | R(HEARD), R(PRIMARY), { ACT_ACQUIRE },
@@ -176,7 +180,8 @@ uint32_t race_facts(const struct situation *s)
 		     !s->instance->bootstrap_attempt;
 	bool aside = instant_is_set(s->self->aside_until) && left_least_ms(s->self->aside_until, s->now) > 0;
 	bool behind = set->check_timeline && s->instance->timeline < cluster_timeline(s->cluster);
-	return when(failsafe_bars(s), R(FAILSAFE)) | when(set->paused, R(PAUSED)) | when(is_primary_up(s), R(RUNNING)) |
+	return when(s->self->replaced, R(REPLACED)) | when(failsafe_bars(s), R(FAILSAFE)) |
+	       when(set->paused, R(PAUSED)) | when(is_primary_up(s), R(RUNNING)) |
 	       when(somebody_may_be_unguarded(s), R(HOLDER)) | when(is_named(s), R(NAMED)) |
 	       when(another_is_named(s), R(ANOTHER)) | when(serves_as_standby(s), R(SERVING)) |
 	       when(set->nofailover || set->failover_priority <= 0, R(BARRED)) | when(aside, R(ASIDE)) |

@@ -119,7 +119,8 @@ def switch_over(stage):
     bed.wait(lambda: writer.first_after(moment, old.name), "a write", 30)
     there = set(map(int, stage.leader.psql("select id from story").split()))
     lost = len(before - there)
-    line(f"  {stage.leader.name} leads", s(now() - moment), bold(f"the client waited {s(writer.gap_around(moment))}, {lost or 'no'} row lost"))
+    waited = f"the client waited {s(writer.gap_around(moment))}, {lost or 'no'} row lost"
+    line(f"  {stage.leader.name} leads", s(now() - moment), bold(waited))
     stage.replica_again(old, moment)
 
 
