@@ -80,6 +80,7 @@ struct fault_kind {
 };
 
 extern const struct fault_kind fault_kinds_table[FAULT_COUNT];
+void fault_set_config(void);       /* the dynamic configuration as it is meant to be */
 const char *fault_lock_kind(void); /* of the leader object, and its name */
 const char *fault_lock_name(void);
 

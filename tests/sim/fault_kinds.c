@@ -473,7 +473,7 @@ static void twin_over(struct active *a)
 	pod_end(old);
 }
 
-static void set_config(void)
+void fault_set_config(void)
 {
 	const struct faults *f = world->faults;
 	char text[480];
@@ -492,14 +492,14 @@ static void set_times(int64_t ttl, int64_t loop_wait, int64_t retry)
 	f->times[0] = ttl;
 	f->times[1] = loop_wait;
 	f->times[2] = retry;
-	set_config();
+	fault_set_config();
 }
 
 static bool pause_begin(UNUSED struct active *a, UNUSED int64_t for_us)
 {
 	sim_trace("FAULT the cluster is paused");
 	world->faults->paused = true;
-	set_config();
+	fault_set_config();
 	return true;
 }
 
@@ -509,7 +509,7 @@ static void pause_end(UNUSED struct active *a)
 		if (supervisor_is_unguarded(s) && server_can_commit(supervisor_server(s)))
 			fault_counts[FAULT_PAUSE] += 1;
 	world->faults->paused = false;
-	set_config();
+	fault_set_config();
 }
 
 static bool ttl_change(UNUSED struct active *a, UNUSED int64_t for_us)

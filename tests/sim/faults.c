@@ -101,6 +101,7 @@ static void heal(struct faults *f)
 	/* what a person would have to do */
 	api_patch(world->api, fault_lock_kind(), fault_lock_name(),
 		  "{\"metadata\":{\"labels\":{\"application\":\"howdah\",\"cluster-name\":\"sim\"}}}");
+	fault_set_config(); /* a restored store may say that the cluster is paused */
 	net_heal();
 	f->last_over = world->now;
 	sim_trace("FAULTS over");
