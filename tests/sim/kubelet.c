@@ -270,6 +270,7 @@ static void on_create(void *arg)
 	slot->create = NULL;
 	sim_trace("pg-%d: a new pod", member);
 	pod_new(member, slot->machine, slot->volume);
+	api_snapshot(world->api); /* a restored store must not bring back pods that nobody runs any more */
 }
 
 static void recreate(int member, struct machine *machine, struct volume *volume, int64_t delay_us)
