@@ -63,10 +63,8 @@ static int64_t wake_ms(const struct situation *s, const struct plan *plan)
 	if (s->instance->writable && left_least_ms(s->instance->deadline, s->now) > 0)
 		sooner(&wake, left_least_ms(s->instance->deadline, s->now) - stop_time_ms(s) + 1);
 	if (self->hold.token.leader[0] != '\0') {
-		int64_t period = self->lock_failed && s->settings->loop_wait_ms > RETRY_MS ? RETRY_MS
-											   : s->settings->loop_wait_ms;
 		if (!self->lock_writing && !plan_has(plan, ACT_RENEW))
-			sooner(&wake, period - elapsed_most_ms(self->lock_written, s->now));
+			sooner(&wake, renewal_period_ms(s) - elapsed_most_ms(self->lock_written, s->now));
 	} else if (self->sight.held) {
 		int64_t left = lease_left_ms(&self->sight, s->now), half = self->sight.record.ttl_s * 500;
 		if (left > 0)

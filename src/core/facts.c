@@ -95,9 +95,27 @@ bool has_led(const struct situation *s)
 	return instant_is_set(self->last_up) && elapsed_most_ms(self->won_at, self->last_up) > 0;
 }
 
+/* A lease goes by the ttl that it was written with, until a renewal has the new one. */
+static int64_t ttl_in_force_ms(const struct situation *s)
+{
+	const struct lease_hold *hold = &s->self->hold;
+	bool shorter = instant_is_set(hold->start) && hold->ttl_ms < s->settings->ttl_ms;
+	return shorter ? hold->ttl_ms : s->settings->ttl_ms;
+}
+
+int64_t renewal_period_ms(const struct situation *s)
+{
+	int64_t period = s->settings->loop_wait_ms, ttl = ttl_in_force_ms(s);
+	if (s->self->lock_failed)
+		return period < RETRY_MS ? period : RETRY_MS;
+	if (instant_is_set(s->self->hold.start) && s->self->hold.ttl_ms != lease_ttl_to_write_ms(s))
+		return CLAIM_AGAIN_MS; /* the new ttl takes effect at once */
+	return ttl < s->settings->ttl_ms && period > ttl / 3 ? ttl / 3 : period;
+}
+
 int64_t stop_time_ms(const struct situation *s)
 {
-	int64_t quarter = (s->settings->ttl_ms - lease_margin_ms(s->settings->ttl_ms)) / 4;
+	int64_t ttl = ttl_in_force_ms(s), quarter = (ttl - lease_margin_ms(ttl)) / 4;
 	return quarter < 2000 ? quarter : 2000;
 }
 

@@ -33,8 +33,9 @@ bool has_data(const struct situation *s);
 bool is_foreign(const struct situation *s); /* the data directory and the store name different systems */
 bool serves_as_standby(const struct situation *s);
 bool is_primary_up(const struct situation *s);
-bool has_led(const struct situation *s);         /* it has been up as the primary since the lock was won */
-int64_t stop_time_ms(const struct situation *s); /* what a fast stop may take before T (safety.md 3: D) */
+bool has_led(const struct situation *s);              /* it has been up as the primary since the lock was won */
+int64_t renewal_period_ms(const struct situation *s); /* the lock is written again so long after the last write */
+int64_t stop_time_ms(const struct situation *s);      /* what a fast stop may take before T (safety.md 3: D) */
 bool peers_are_heard(const struct situation *s); /* every other member has answered, or surely does not, just now */
 bool peers_are_heard_since(const struct situation *s,
 			   struct instant since); /* ... and was asked no earlier than this */

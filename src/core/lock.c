@@ -128,10 +128,7 @@ static bool is_due(const struct situation *s)
 		return true;
 	if (!instant_is_set(s->self->lock_written) || (!instant_is_set(s->self->hold.start) && !s->self->lock_failed))
 		return true;
-	int64_t period = s->settings->loop_wait_ms;
-	if (s->self->lock_failed && period > RETRY_MS)
-		period = RETRY_MS;
-	return elapsed_most_ms(s->self->lock_written, s->now) >= period;
+	return elapsed_most_ms(s->self->lock_written, s->now) >= renewal_period_ms(s);
 }
 
 /* T has passed and nothing was lost by it: others may have come and gone unseen since, so the token proves nothing any more. */

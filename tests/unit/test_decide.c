@@ -266,6 +266,24 @@ static void a_leader_drops_a_wish_only_after_it_has_asked(void **state UNUSED)
 	assert_true(plans(ACT_CLEAR_MOVE));
 }
 
+static void a_raised_ttl_does_not_make_a_short_lease_wait_for_the_new_period(void **state UNUSED)
+{
+	turn_leader(turn, 2200);
+	turn->self.hold.ttl_ms = 5000;
+	turn->instance.deadline = lease_deadline(&turn->self.hold);
+	turn->cluster.lease_ttl_s = 5;
+	turn_decide(turn);
+	assert_true(plans(ACT_RENEW));
+	assert_false(plans(ACT_STOP_FAST));
+	turn->self.hold.start = turn->self.lock_written = turn_ago(300);
+	turn->instance.deadline = lease_deadline(&turn->self.hold);
+	turn_decide(turn);
+	assert_false(plans(ACT_RENEW));
+	turn->cluster.lease_ttl_s = 15; /* the new one is noted */
+	turn_decide(turn);
+	assert_true(plans(ACT_RENEW));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make, unmake)
 
 int main(void)
@@ -280,6 +298,7 @@ int main(void)
 		TEST(a_bootstrap_is_taken_over_when_its_pod_has_been_gone_for_a_ttl),
 		TEST(a_lease_goes_on_only_with_its_token_and_a_deadline_ahead),
 		TEST(a_longer_ttl_is_noted_before_a_lease_has_it),
+		TEST(a_raised_ttl_does_not_make_a_short_lease_wait_for_the_new_period),
 		TEST(a_shorter_ttl_is_noted_when_the_lease_has_it),
 		TEST(whoever_could_not_lead_stands_aside_for_a_ttl),
 		TEST(what_was_answered_before_the_lock_was_given_back_does_not_count_in_a_race),
