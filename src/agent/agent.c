@@ -78,13 +78,20 @@ static void turn(void *arg)
 	agent_callbacks_turn(agent);
 }
 
+static bool same_instance(const struct seen_instance *a, const struct seen_instance *b)
+{
+	return a->tree == b->tree && a->job == b->job && a->answers == b->answers && a->in_recovery == b->in_recovery &&
+	       a->crashed == b->crashed && a->deadline.boot_us == b->deadline.boot_us &&
+	       a->deadline.raw_us == b->deadline.raw_us;
+}
+
 /* What moves a failover on counts at once: the tree, a job's end, the deadline's acknowledgement. */
 static void on_postgres_change(void *arg)
 {
 	struct agent *agent = arg;
 	const struct instance *i = postgres_instance(agent->pg);
 	struct seen_instance seen = { i->tree, i->job, i->answers, i->in_recovery, i->crashed, i->deadline };
-	bool moved = memcmp(&seen, &agent->seen, sizeof(seen)) != 0;
+	bool moved = !same_instance(&seen, &agent->seen);
 	agent->seen = seen;
 	if (moved)
 		agent_wake_now(agent);

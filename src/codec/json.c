@@ -315,8 +315,9 @@ static bool merge_item(struct json *into, const struct json *item)
 	const char *key = json_key(item);
 	struct json *old = (struct json *)cJSON_GetObjectItemCaseSensitive(raw(into), key);
 	if (json_is_null(item)) {
+		bool changed = old != NULL && !json_is_null(old);
 		json_remove(into, key);
-		return old != NULL && !json_is_null(old);
+		return changed;
 	}
 	if (old != NULL && json_is_object(item) && json_is_object(old))
 		return json_merge(old, item);

@@ -54,6 +54,7 @@ static void say_hello(struct postgres *pg)
 	static uint64_t connections;
 	struct message m = { .type = FRAME_HELLO, .generation = pg->params.generation, .from = pg };
 	pg->connection = ++connections;
+	pg->closed_due = pg->status_due = false; /* were of an earlier connection */
 	if (!driver_send(pg, &m))
 		pg->connection = 0;
 }
