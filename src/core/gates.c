@@ -67,8 +67,9 @@ static bool is_armed(const struct situation *s)
 	char token[96];
 	struct instant t = lease_deadline(&s->self->hold);
 	lease_token_to_text(&s->self->hold.token, token, sizeof(token));
-	return instant_is_set(t) && strcmp(token, s->instance->token) == 0 && deadline_is_ahead(s, START_AHEAD_MS) &&
-	       s->instance->deadline.boot_us <= t.boot_us && s->instance->deadline.raw_us <= t.raw_us;
+	return instant_is_set(t) && strcmp(token, s->instance->token) == 0 &&
+	       deadline_is_ahead(s, START_AHEAD_MS + stop_time_ms(s)) && s->instance->deadline.boot_us <= t.boot_us &&
+	       s->instance->deadline.raw_us <= t.raw_us;
 }
 
 /* A create carries no version: the lock that was deleted may have been another holder's, and that one's T is ahead for a ttl. */

@@ -284,6 +284,21 @@ static void a_raised_ttl_does_not_make_a_short_lease_wait_for_the_new_period(voi
 	assert_true(plans(ACT_RENEW));
 }
 
+static void what_would_be_stopped_before_the_deadline_is_not_started(void **state UNUSED)
+{
+	turn_leader(turn, 9800); /* T is 2.7 s ahead; the stop begins 2 s before it */
+	turn->instance.tree = PG_TREE_DOWN;
+	turn->instance.writable = turn->instance.answers = false;
+	turn->self.lock_failed = true;
+	turn->self.lock_written = turn_ago(100);
+	turn_decide(turn);
+	assert_string_equal(start_rule(), "restart-soon");
+	turn->self.hold.start = turn_ago(300);
+	turn->instance.deadline = lease_deadline(&turn->self.hold);
+	turn_decide(turn);
+	assert_string_equal(start_rule(), "restart");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make, unmake)
 
 int main(void)
@@ -305,6 +320,7 @@ int main(void)
 		TEST(a_move_is_refused_only_by_answers_that_are_younger_than_it),
 		TEST(a_replica_that_is_asked_counts_itself),
 		TEST(a_leader_drops_a_wish_only_after_it_has_asked),
+		TEST(what_would_be_stopped_before_the_deadline_is_not_started),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
