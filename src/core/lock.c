@@ -268,7 +268,7 @@ int64_t lease_ttl_to_write_ms(const struct situation *s)
 int64_t lease_ttl_unknown_s(const struct cluster *cluster, const struct settings *settings)
 {
 	int64_t ttl_s = settings->ttl_ms / 1000;
-	return cluster->lease_ttl_s > ttl_s && !mutant(36) ? cluster->lease_ttl_s : ttl_s;
+	return cluster->lease_ttl_s > ttl_s && !mutant(36) && !mutant(8) ? cluster->lease_ttl_s : ttl_s;
 }
 
 /* Crash, or a start that takes too long: only if somebody can take over (contract 5.5, 5.7). */
