@@ -299,6 +299,40 @@ static void what_would_be_stopped_before_the_deadline_is_not_started(void **stat
 	assert_string_equal(start_rule(), "restart");
 }
 
+static void who_was_named_in_a_pause_asks_the_others_and_takes_the_lock(void **state UNUSED)
+{
+	turn_replica(turn, 100);
+	freed(50);
+	turn->settings.paused = true;
+	turn->cluster.move = (struct move){ .asked = true, .leader = "shop-2", .candidate = "shop-0" };
+	for (int i = 0; i < turn->cluster.member_count; i++)
+		turn->cluster.members[i].paused = true;
+	turn->cluster.members[2].role = ROLE_DEMOTED; /* it may not know when the pause is over */
+	turn_decide(turn);
+	assert_true(plans(ACT_ASK_PEERS));
+	turn_peer(&turn->self, "shop-1", TURN_LSN);
+	turn_peer(&turn->self, "shop-2", 0);
+	turn->self.peers[0].answered = turn->self.peers[1].answered = turn_ago(40);
+	turn_decide(turn);
+	assert_true(plans(ACT_ACQUIRE));
+}
+
+static void a_diverged_member_that_can_be_rewound_asks_the_leader(void **state UNUSED)
+{
+	turn_replica(turn, 100);
+	turn->instance.timeline = 6;
+	turn->instance.timeline_is_sure = true;
+	turn_decide(turn);
+	assert_false(plans(ACT_ASK_PEERS));
+	turn->instance.can_rewind = true;
+	turn_decide(turn);
+	assert_true(plans(ACT_ASK_PEERS));
+	turn_peer(&turn->self, "shop-2", TURN_LSN);
+	turn->self.peers[0].in_recovery = false;
+	turn_decide(turn);
+	assert_true(plans(ACT_STOP)); /* to be rewound */
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make, unmake)
 
 int main(void)
@@ -321,6 +355,8 @@ int main(void)
 		TEST(a_replica_that_is_asked_counts_itself),
 		TEST(a_leader_drops_a_wish_only_after_it_has_asked),
 		TEST(what_would_be_stopped_before_the_deadline_is_not_started),
+		TEST(who_was_named_in_a_pause_asks_the_others_and_takes_the_lock),
+		TEST(a_diverged_member_that_can_be_rewound_asks_the_leader),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
