@@ -57,7 +57,8 @@ struct agent {
 	struct instant turned;        /* the last turn */
 	struct lease_token refreshed; /* the token for which a consistent read is on its way */
 
-	bool object_seen; /* there was a leader object at the last turn */
+	bool config_known; /* the store's configuration was applied, or there is none */
+	bool object_seen;  /* there was a leader object at the last turn */
 	struct wall dcs_seen;
 	struct peer_call calls[MEMBERS_MAX];
 	int calls_open;

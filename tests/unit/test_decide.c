@@ -317,6 +317,42 @@ static void who_was_named_in_a_pause_asks_the_others_and_takes_the_lock(void **s
 	assert_true(plans(ACT_ACQUIRE));
 }
 
+/* The agent has just started on a primary that no deadline guards, and whose lease ran out while nobody renewed it. */
+static void new_agent_in_a_pause(void)
+{
+	turn_leader(turn, 20000);
+	turn->self.hold = (struct lease_hold){ .ttl_ms = 0 };
+	turn->self.sight.since = turn_ago(20000);
+	turn->self.confirmed = false;
+	turn->self.settled = true;
+	turn->instance.deadline = (struct instant){ 0, 0 };
+	turn->instance.unguarded = true;
+	turn->settings.paused = true;
+}
+
+static void a_new_agent_leaves_a_primary_alone_until_it_knows_whether_the_pause_is_over(void **state UNUSED)
+{
+	new_agent_in_a_pause();
+	turn->settings.paused = turn->cluster.loaded = false;
+	turn_decide(turn);
+	assert_false(plans(ACT_FENCE));
+	assert_false(plans(ACT_SET_DEADLINE));
+	turn->cluster.loaded = true;
+	turn_decide(turn);
+	assert_true(plans(ACT_FENCE));
+}
+
+static void a_new_agent_in_a_pause_takes_the_lock_again_that_ran_out(void **state UNUSED)
+{
+	new_agent_in_a_pause();
+	turn_decide(turn);
+	assert_false(plans(ACT_FENCE));
+	assert_true(plans(ACT_ACQUIRE));
+	turn->cluster.leader.record.transitions++; /* somebody else's, under our name */
+	turn_decide(turn);
+	assert_true(plans(ACT_FENCE));
+}
+
 static void a_diverged_member_that_can_be_rewound_asks_the_leader(void **state UNUSED)
 {
 	turn_replica(turn, 100);
@@ -356,6 +392,8 @@ int main(void)
 		TEST(a_leader_drops_a_wish_only_after_it_has_asked),
 		TEST(what_would_be_stopped_before_the_deadline_is_not_started),
 		TEST(who_was_named_in_a_pause_asks_the_others_and_takes_the_lock),
+		TEST(a_new_agent_leaves_a_primary_alone_until_it_knows_whether_the_pause_is_over),
+		TEST(a_new_agent_in_a_pause_takes_the_lock_again_that_ran_out),
 		TEST(a_diverged_member_that_can_be_rewound_asks_the_leader),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
