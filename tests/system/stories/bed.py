@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 import urllib.request
 
 import yaml
@@ -26,6 +27,14 @@ BIN = "/usr/lib/postgresql/15/bin"
 USER = "postgres" if os.getuid() == 0 else None
 LABELS = {"application": "howdah"}
 wait = kubelib.wait
+
+
+def holds(condition, seconds, what):
+    """It is so all the time; for what must not happen."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        assert condition(), f"not any more: {what}"
+        time.sleep(0.05)
 
 
 @contextlib.contextmanager
