@@ -120,6 +120,7 @@ static const char *const proof_names[] = {
 	[FACT_P_WRITABLE] = "something may be writable",
 	[FACT_P_STARTING] = "a start or promotion is under way",
 	[FACT_P_NEVER] = "only a standby has run since the lock was won",
+	[FACT_P_SHUT_DOWN] = "PostgreSQL has written its shutdown",
 };
 static_assert(ARRAY_SIZE(proof_names) == FACT_P_COUNT, "every fact has a name");
 
@@ -138,6 +139,8 @@ static const struct rule proof_rules[] = {
 	  "no process of PostgreSQL is left" },
 	{ "standby", P(NEVER), 0, { ACT_NONE },
 	  "only a standby has run since the lock was won" },
+	{ "shut-down", P(SHUT_DOWN), 0, { ACT_NONE },
+	  "PostgreSQL has written its shutdown: only walsenders and the archiver go on" },
 	{ "alive", 0, 0, { ACT_NONE },
 	  "processes of PostgreSQL are left" },
 };
@@ -154,7 +157,8 @@ uint32_t proof_facts(const struct situation *s)
 	uint32_t facts = when(i->attached, P(ATTACHED)) | when(i->volume_locked, P(VOLUME)) |
 			 when(i->nothing_left && i->tree == PG_TREE_DOWN, P(NOTHING_LEFT)) |
 			 when(i->writable, P(WRITABLE)) | when(starting, P(STARTING)) |
-			 when(standby && !i->writable, P(NEVER));
+			 when(standby && !i->writable, P(NEVER)) |
+			 when(i->tree == PG_TREE_STOPPING && !i->writable, P(SHUT_DOWN));
 	if (mutant(13) && i->crashed)
 		facts = P(ATTACHED) | P(VOLUME) | P(NOTHING_LEFT);
 	return facts;
@@ -167,8 +171,8 @@ static int proof_row(const struct situation *s)
 
 bool may_release(const struct situation *s)
 {
-	int row = proof_row(s);
-	return strcmp(proof_rules[row].id, "dead") == 0 || strcmp(proof_rules[row].id, "standby") == 0;
+	const char *row = proof_rules[proof_row(s)].id;
+	return strcmp(row, "dead") == 0 || strcmp(row, "standby") == 0 || strcmp(row, "shut-down") == 0;
 }
 
 const char *may_release_why(const struct situation *s)

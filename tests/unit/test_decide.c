@@ -369,6 +369,25 @@ static void a_diverged_member_that_can_be_rewound_asks_the_leader(void **state U
 	assert_true(plans(ACT_STOP)); /* to be rewound */
 }
 
+static void the_lock_is_given_back_while_the_archiver_goes_on(void **state UNUSED)
+{
+	turn_leader(turn, 1000);
+	turn->instance.tree = PG_TREE_STOPPING;
+	turn->instance.job = PG_JOB_STOP;
+	turn->instance.term_pending = true;
+	turn->instance.answers = false;
+	turn->instance.control = CONTROL_SHUT_DOWN;
+	turn->instance.control_lsn = TURN_LSN - 100;
+	turn->self.ended_at = turn_ago(200);
+	turn_peer(&turn->self, "shop-1", TURN_LSN);
+	turn_peer(&turn->self, "shop-2", TURN_LSN);
+	turn_decide(turn);
+	assert_false(plans(ACT_RELEASE));
+	turn->instance.writable = false; /* the supervisor has seen the shutdown's record */
+	turn_decide(turn);
+	assert_true(plans(ACT_RELEASE));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make, unmake)
 
 int main(void)
@@ -395,6 +414,7 @@ int main(void)
 		TEST(a_new_agent_leaves_a_primary_alone_until_it_knows_whether_the_pause_is_over),
 		TEST(a_new_agent_in_a_pause_takes_the_lock_again_that_ran_out),
 		TEST(a_diverged_member_that_can_be_rewound_asks_the_leader),
+		TEST(the_lock_is_given_back_while_the_archiver_goes_on),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
