@@ -28,6 +28,7 @@ enum proof_fact {
 	FACT_P_WRITABLE,     /* it says that something may be writable */
 	FACT_P_STARTING,     /* a start or promotion was asked for and is not answered yet */
 	FACT_P_NEVER,        /* a standby is all that has run since the lock was won: nothing of ours could commit */
+	FACT_P_SHUT_DOWN, /* what was told to stop has written its shutdown: only walsenders and the archiver go on */
 	FACT_P_COUNT
 };
 extern const struct table may_release_table; /* rows "dead" and "standby" prove it */

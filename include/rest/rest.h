@@ -82,6 +82,9 @@ void rest_answer_clear(struct rest_answer *answer);
 /* GET /patroni's body (contract 3.5) as a tree; json_free it. */
 struct json *rest_status(const struct rest_view *view);
 
+/* A scheduled restart as members show it, here and in their pods (contract 1.5, 3.5). Owned by the caller. */
+struct json *rest_scheduled_restart(const struct restart_order *restart);
+
 /* The route table as Markdown, for docs/rest.md. */
 void rest_print_reference(struct strbuf *to);
 

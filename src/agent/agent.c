@@ -56,6 +56,21 @@ static void log_verdicts(const struct agent *agent, const struct plan *plan)
 	}
 }
 
+static void apply_config(struct agent *agent)
+{
+	struct err err;
+	const char *text = dcs_config_text(agent->dcs);
+	agent->config_known = true;
+	if (text[0] == '\0')
+		return;
+	if (!config_apply_dynamic(&agent->config, text, &err)) {
+		log_warning("the dynamic configuration is not used: %s", err.text);
+		return;
+	}
+	agent->said_is_old = true;
+	agent_apply_times(agent);
+}
+
 static void turn(void *arg)
 {
 	struct agent *agent = arg;
@@ -64,6 +79,8 @@ static void turn(void *arg)
 	int64_t stall_us = loop_take_stall_us(agent->loop);
 	if (stall_us > agent->counters.stall_us_max)
 		agent->counters.stall_us_max = stall_us;
+	if (!agent->config_known && dcs_view(agent->dcs)->loaded)
+		apply_config(agent); /* whether it says "paused" counts from the first look on */
 	agent_sense(agent, agent->turned);
 	struct situation s = agent_situation(agent);
 	struct plan plan = decide(&s);
@@ -105,20 +122,6 @@ static void on_postgres_probed(void *arg)
 	agent_rest_probed(agent);
 	if (agent->self.asking) /* our own position counts beside the others' */
 		agent_wake(agent);
-}
-
-static void apply_config(struct agent *agent)
-{
-	struct err err;
-	const char *text = dcs_config_text(agent->dcs);
-	if (text[0] == '\0')
-		return;
-	if (!config_apply_dynamic(&agent->config, text, &err)) {
-		log_warning("the dynamic configuration is not used: %s", err.text);
-		return;
-	}
-	agent->said_is_old = true;
-	agent_apply_times(agent);
 }
 
 static void on_dcs_event(void *arg, enum dcs_event event)

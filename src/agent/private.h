@@ -35,8 +35,10 @@ struct status_source {
 	char replication_state[24]; /* "": not said */
 	bool has_lsn, checkpoint_is_pending, pending_restart, paused;
 	char none[4];
+	char scheduled_restart[256], pending_restart_reason[1024]; /* JSON objects; "": none */
 };
-static_assert(sizeof(struct status_source) == 3 * 8 + 4 * 4 + 24 + 4 + 4, "no padding: it is compared bytewise");
+static_assert(sizeof(struct status_source) == 3 * 8 + 4 * 4 + 24 + 4 + 4 + 256 + 1024,
+	      "no padding: it is compared bytewise");
 
 struct agent {
 	struct seen_instance seen;
@@ -55,7 +57,8 @@ struct agent {
 	struct instant turned;        /* the last turn */
 	struct lease_token refreshed; /* the token for which a consistent read is on its way */
 
-	bool object_seen; /* there was a leader object at the last turn */
+	bool config_known; /* the store's configuration was applied, or there is none */
+	bool object_seen;  /* there was a leader object at the last turn */
 	struct wall dcs_seen;
 	struct peer_call calls[MEMBERS_MAX];
 	int calls_open;

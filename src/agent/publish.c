@@ -39,6 +39,14 @@ static bool checkpoint_is_pending(const struct instance *i)
 	return i->tree == PG_TREE_PRIMARY && i->timeline != 0 && i->control_timeline != i->timeline;
 }
 
+static void add_object(struct json *status, const char *key, const char *text)
+{
+	struct err err;
+	struct json *object = text[0] != '\0' ? json_parse(text, strlen(text), &err) : NULL;
+	if (object != NULL)
+		json_set(status, key, object);
+}
+
 static struct json *build_status(const struct config *c, const struct status_source *from)
 {
 	struct json *status = json_new_object();
@@ -52,6 +60,7 @@ static struct json *build_status(const struct config *c, const struct status_sou
 	add_tags(status, c);
 	if (from->pending_restart)
 		json_set_bool(status, "pending_restart", true);
+	add_object(status, "pending_restart_reason", from->pending_restart_reason);
 	if (from->has_lsn)
 		json_set_i64(status, "xlog_location", (int64_t)from->lsn);
 	if (from->replay_lsn != 0)
@@ -62,6 +71,7 @@ static struct json *build_status(const struct config *c, const struct status_sou
 		json_set_text(status, "replication_state", from->replication_state);
 	if (from->timeline != 0)
 		json_set_i64(status, "timeline", from->timeline);
+	add_object(status, "scheduled_restart", from->scheduled_restart);
 	if (from->paused)
 		json_set_bool(status, "pause", true);
 	json_set_text(status, "howdah_version", HOWDAH_VERSION);
@@ -108,6 +118,18 @@ static bool may_still_be_unguarded(const struct situation *s)
 	return s->instance->unguarded || (own != NULL && own->paused && s->instance->writable && !leads_now(s));
 }
 
+static void take_restarts(struct status_source *source, const struct self *self, const struct postgres_details *d)
+{
+	struct strbuf b;
+	source->pending_restart = d->pending_restart;
+	text_copy(source->pending_restart_reason, sizeof(source->pending_restart_reason), d->pending_restart_reason);
+	if (!self->restart.asked || self->restart.at_us == 0)
+		return;
+	AUTO(json) struct json *scheduled = rest_scheduled_restart(&self->restart);
+	strbuf_init(&b, source->scheduled_restart, sizeof(source->scheduled_restart));
+	json_print(scheduled, JSON_COMPACT, &b);
+}
+
 static void take_source(struct status_source *source, const struct situation *s, const struct postgres_details *d)
 {
 	const struct instance *i = s->instance;
@@ -120,7 +142,7 @@ static void take_source(struct status_source *source, const struct situation *s,
 	if (i->tree == PG_TREE_STANDBY)
 		text_copy(source->replication_state, sizeof(source->replication_state), d->replication_state);
 	source->checkpoint_is_pending = lock_is_mine(s) && checkpoint_is_pending(i);
-	source->pending_restart = d->pending_restart;
+	take_restarts(source, s->self, d);
 	source->paused = s->settings->paused || may_still_be_unguarded(s);
 }
 

@@ -54,6 +54,14 @@ bool deadline_is_ahead(const struct situation *s, int64_t ms)
 	return instant_is_set(s->instance->deadline) && left_least_ms(s->instance->deadline, s->now) > ms;
 }
 
+/* The supervisor keeps the token of an agent before this one. In a pause it has no T that could have passed. */
+static bool record_is_of_former_agent(const struct situation *s)
+{
+	struct lease_token token;
+	return is_guarded_by_people(s) && lease_token_from_text(&token, s->instance->token) &&
+	       lease_token_matches(&token, &s->cluster->leader.record);
+}
+
 bool record_is_strangers(const struct situation *s)
 {
 	const struct lease_object *o = &s->cluster->leader;
@@ -65,6 +73,8 @@ bool record_is_strangers(const struct situation *s)
 		return false; /* it may be our own: the deadman guards until that is known */
 	if (is_guarded_by_people(s) && o->record.leader[0] == '\0')
 		return false; /* paused: a primary without the lock goes on, unless somebody else has it */
+	if (!has_lease(s) && record_is_of_former_agent(s))
+		return false; /* it ran out while nobody renewed it, and it is taken again */
 	return !has_lease(s) || !lease_token_matches(&s->self->hold.token, &o->record);
 }
 

@@ -8,7 +8,7 @@ enum {
 	PEER_FRESH_MS =
 		1000, /* an answer this young counts in a race, if it was asked for after the lock became free */
 	PEER_SILENT_MS = 3000, /* a question that had no answer counts as silence for this long */
-	START_AHEAD_MS = 1000, /* T must be this far ahead for anything that makes writable */
+	START_AHEAD_MS = 1000, /* what is made writable is not stopped again for T before this */
 	CLAIM_AGAIN_MS = 200,  /* a lock write for another timeline number, no sooner after the last one */
 	REWIND_TRIES = 3,
 	FOLLOW_AGAIN_MS = 500, /* two pods of one name may say in turn that they are the leader */

@@ -67,8 +67,9 @@ static bool is_armed(const struct situation *s)
 	char token[96];
 	struct instant t = lease_deadline(&s->self->hold);
 	lease_token_to_text(&s->self->hold.token, token, sizeof(token));
-	return instant_is_set(t) && strcmp(token, s->instance->token) == 0 && deadline_is_ahead(s, START_AHEAD_MS) &&
-	       s->instance->deadline.boot_us <= t.boot_us && s->instance->deadline.raw_us <= t.raw_us;
+	return instant_is_set(t) && strcmp(token, s->instance->token) == 0 &&
+	       deadline_is_ahead(s, START_AHEAD_MS + stop_time_ms(s)) && s->instance->deadline.boot_us <= t.boot_us &&
+	       s->instance->deadline.raw_us <= t.raw_us;
 }
 
 /* A create carries no version: the lock that was deleted may have been another holder's, and that one's T is ahead for a ttl. */
@@ -119,6 +120,7 @@ static const char *const proof_names[] = {
 	[FACT_P_WRITABLE] = "something may be writable",
 	[FACT_P_STARTING] = "a start or promotion is under way",
 	[FACT_P_NEVER] = "only a standby has run since the lock was won",
+	[FACT_P_SHUT_DOWN] = "PostgreSQL has written its shutdown",
 };
 static_assert(ARRAY_SIZE(proof_names) == FACT_P_COUNT, "every fact has a name");
 
@@ -137,6 +139,8 @@ static const struct rule proof_rules[] = {
 	  "no process of PostgreSQL is left" },
 	{ "standby", P(NEVER), 0, { ACT_NONE },
 	  "only a standby has run since the lock was won" },
+	{ "shut-down", P(SHUT_DOWN), 0, { ACT_NONE },
+	  "PostgreSQL has written its shutdown: only walsenders and the archiver go on" },
 	{ "alive", 0, 0, { ACT_NONE },
 	  "processes of PostgreSQL are left" },
 };
@@ -153,7 +157,8 @@ uint32_t proof_facts(const struct situation *s)
 	uint32_t facts = when(i->attached, P(ATTACHED)) | when(i->volume_locked, P(VOLUME)) |
 			 when(i->nothing_left && i->tree == PG_TREE_DOWN, P(NOTHING_LEFT)) |
 			 when(i->writable, P(WRITABLE)) | when(starting, P(STARTING)) |
-			 when(standby && !i->writable, P(NEVER));
+			 when(standby && !i->writable, P(NEVER)) |
+			 when(i->tree == PG_TREE_STOPPING && !i->writable, P(SHUT_DOWN));
 	if (mutant(13) && i->crashed)
 		facts = P(ATTACHED) | P(VOLUME) | P(NOTHING_LEFT);
 	return facts;
@@ -166,8 +171,8 @@ static int proof_row(const struct situation *s)
 
 bool may_release(const struct situation *s)
 {
-	int row = proof_row(s);
-	return strcmp(proof_rules[row].id, "dead") == 0 || strcmp(proof_rules[row].id, "standby") == 0;
+	const char *row = proof_rules[proof_row(s)].id;
+	return strcmp(row, "dead") == 0 || strcmp(row, "standby") == 0 || strcmp(row, "shut-down") == 0;
 }
 
 const char *may_release_why(const struct situation *s)

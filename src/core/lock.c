@@ -196,8 +196,8 @@ static bool wants_peers(const struct situation *s)
 		       (peers_need_asking(s) || heir_is_waited_for(s) || move_decide(s) == MOVE_ASKING);
 	if (s->self->reinitialize)
 		return peers_need_asking(s); /* is the leader alive, whose copy is to stand in for ours? */
-	bool alone = leader_to_follow(s) == NULL;
-	if ((s->settings->clone_when_diverged || alone) && is_diverged(rejoin_decide(s)))
+	bool alone = leader_to_follow(s) == NULL, remakes = s->settings->clone_when_diverged || s->instance->can_rewind;
+	if ((remakes || alone) && is_diverged(rejoin_decide(s)))
 		return peers_need_asking(s); /* is there a leader whose copy can stand in for ours, or nobody's left? */
 	bool soon = !self->sight.held || lease_left_ms(&self->sight, s->now) <= self->sight.record.ttl_s * 500;
 	return soon && race_is_candidate(s) && peers_need_asking(s);

@@ -9,6 +9,9 @@
 bool unguarded_is_wanted(const struct situation *s)
 {
 	const struct member *own = cluster_member(s->cluster, s->self->name);
+	if (!s->cluster->loaded)
+		return s->instance
+			->unguarded; /* an agent that has just started does not know whether the pause is over */
 	if (!s->settings->paused)
 		return false;
 	if (s->instance->unguarded)
@@ -16,12 +19,13 @@ bool unguarded_is_wanted(const struct situation *s)
 	return own != NULL && own->paused && view_is_fresh(s) && (!has_lease(s) || s->self->confirmed);
 }
 
-/* No deadline is needed: paused, or the pause has just ended and the lease holds until the supervisor is told. */
+/* No deadline is needed: paused, or that is not known yet, or the pause has just ended and the lease holds until the supervisor is
+ * told. */
 bool is_guarded_by_people(const struct situation *s)
 {
 	struct instant t = lease_deadline(&s->self->hold);
 	bool covered = instant_is_set(t) && lock_is_mine(s) && left_least_ms(t, s->now) > 0;
-	return s->instance->unguarded && (s->settings->paused || covered);
+	return s->instance->unguarded && (s->settings->paused || covered || !s->cluster->loaded);
 }
 
 /* A primary was told that the cluster is paused and has not said otherwise: nothing ends its PostgreSQL. */

@@ -197,7 +197,7 @@ bool race_is_candidate(const struct situation *s)
 {
 	uint32_t facts = race_facts(s) & ~(R(HEARD) | R(DISTRUST) | R(ANOTHER));
 	if (facts & R(NAMED))
-		facts &= ~(R(LAGGING) | R(BEHIND));
+		facts &= ~(R(HOLDER) | R(LAGGING) | R(BEHIND));
 	return strcmp(rules[table_match(&race_table, facts)].id, "unheard") == 0;
 }
 

@@ -139,22 +139,21 @@ void run_last_line(const struct run *run, char *text, size_t size)
 	strbuf_add_bytes(&b, run->tail + start, end - start);
 }
 
-/* Behind the last `word`; NULL: it is not there. */
-static const char *find_last(const char *text, const char *word)
+/* Behind the first `word`; NULL: it is not there. */
+static const char *find_first(const char *text, const char *word)
 {
-	const char *found = NULL;
-	for (const char *at = text; (at = strstr(at, word)) != NULL; at++)
-		found = at + strlen(word);
-	return found;
+	const char *at = strstr(text, word);
+	return at != NULL ? at + strlen(word) : NULL;
 }
 
-/* PostgreSQL's programs explain an error in the lines behind it: the last line that names one, else the last line. */
+/* PostgreSQL's programs explain an error in the lines behind it, and what follows from it comes later, as when pg_basebackup
+ * loses the process that receives WAL: the first line that names one, else the last line. */
 void run_why(const struct run *run, char *text, size_t size)
 {
 	static const char *const words[] = { "error: ", "FATAL:  ", "PANIC:  " };
 	const char *found = NULL;
 	for (size_t i = 0; found == NULL && i < ARRAY_SIZE(words); i++)
-		found = find_last(run->tail, words[i]);
+		found = find_first(run->tail, words[i]);
 	if (found == NULL) {
 		run_last_line(run, text, size);
 		return;

@@ -174,7 +174,7 @@ static void set_version(struct json *to, int version)
 	json_set_text(to, "postgres_version", text);
 }
 
-struct json *scheduled_restart_json(const struct restart_order *restart)
+struct json *rest_scheduled_restart(const struct restart_order *restart)
 {
 	struct json *item = json_new_object();
 	json_set_text(item, "schedule", restart->schedule);

@@ -12,7 +12,4 @@ answer_fn order_reload, order_reinitialize, order_failsafe;
 /* What this program has not: it says so instead of saying OK and doing nothing. */
 answer_fn refuse_sigterm, refuse_citus;
 
-/* A scheduled restart as members show it (contract 3.5). */
-struct json *scheduled_restart_json(const struct restart_order *restart);
-
 #endif

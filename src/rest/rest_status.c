@@ -140,7 +140,7 @@ struct json *rest_status(const struct rest_view *view)
 	add_member(root, view);
 	json_set(root, "patroni", identity(view->config));
 	if (view->scheduled_restart != NULL)
-		json_set(root, "scheduled_restart", scheduled_restart_json(view->scheduled_restart));
+		json_set(root, "scheduled_restart", rest_scheduled_restart(view->scheduled_restart));
 	add_ours(root, view);
 	return root;
 }

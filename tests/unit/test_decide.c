@@ -284,6 +284,110 @@ static void a_raised_ttl_does_not_make_a_short_lease_wait_for_the_new_period(voi
 	assert_true(plans(ACT_RENEW));
 }
 
+static void what_would_be_stopped_before_the_deadline_is_not_started(void **state UNUSED)
+{
+	turn_leader(turn, 9800); /* T is 2.7 s ahead; the stop begins 2 s before it */
+	turn->instance.tree = PG_TREE_DOWN;
+	turn->instance.writable = turn->instance.answers = false;
+	turn->self.lock_failed = true;
+	turn->self.lock_written = turn_ago(100);
+	turn_decide(turn);
+	assert_string_equal(start_rule(), "restart-soon");
+	turn->self.hold.start = turn_ago(300);
+	turn->instance.deadline = lease_deadline(&turn->self.hold);
+	turn_decide(turn);
+	assert_string_equal(start_rule(), "restart");
+}
+
+static void who_was_named_in_a_pause_asks_the_others_and_takes_the_lock(void **state UNUSED)
+{
+	turn_replica(turn, 100);
+	freed(50);
+	turn->settings.paused = true;
+	turn->cluster.move = (struct move){ .asked = true, .leader = "shop-2", .candidate = "shop-0" };
+	for (int i = 0; i < turn->cluster.member_count; i++)
+		turn->cluster.members[i].paused = true;
+	turn->cluster.members[2].role = ROLE_DEMOTED; /* it may not know when the pause is over */
+	turn_decide(turn);
+	assert_true(plans(ACT_ASK_PEERS));
+	turn_peer(&turn->self, "shop-1", TURN_LSN);
+	turn_peer(&turn->self, "shop-2", 0);
+	turn->self.peers[0].answered = turn->self.peers[1].answered = turn_ago(40);
+	turn_decide(turn);
+	assert_true(plans(ACT_ACQUIRE));
+}
+
+/* The agent has just started on a primary that no deadline guards, and whose lease ran out while nobody renewed it. */
+static void new_agent_in_a_pause(void)
+{
+	turn_leader(turn, 20000);
+	turn->self.hold = (struct lease_hold){ .ttl_ms = 0 };
+	turn->self.sight.since = turn_ago(20000);
+	turn->self.confirmed = false;
+	turn->self.settled = true;
+	turn->instance.deadline = (struct instant){ 0, 0 };
+	turn->instance.unguarded = true;
+	turn->settings.paused = true;
+}
+
+static void a_new_agent_leaves_a_primary_alone_until_it_knows_whether_the_pause_is_over(void **state UNUSED)
+{
+	new_agent_in_a_pause();
+	turn->settings.paused = turn->cluster.loaded = false;
+	turn_decide(turn);
+	assert_false(plans(ACT_FENCE));
+	assert_false(plans(ACT_SET_DEADLINE));
+	turn->cluster.loaded = true;
+	turn_decide(turn);
+	assert_true(plans(ACT_FENCE));
+}
+
+static void a_new_agent_in_a_pause_takes_the_lock_again_that_ran_out(void **state UNUSED)
+{
+	new_agent_in_a_pause();
+	turn_decide(turn);
+	assert_false(plans(ACT_FENCE));
+	assert_true(plans(ACT_ACQUIRE));
+	turn->cluster.leader.record.transitions++; /* somebody else's, under our name */
+	turn_decide(turn);
+	assert_true(plans(ACT_FENCE));
+}
+
+static void a_diverged_member_that_can_be_rewound_asks_the_leader(void **state UNUSED)
+{
+	turn_replica(turn, 100);
+	turn->instance.timeline = 6;
+	turn->instance.timeline_is_sure = true;
+	turn_decide(turn);
+	assert_false(plans(ACT_ASK_PEERS));
+	turn->instance.can_rewind = true;
+	turn_decide(turn);
+	assert_true(plans(ACT_ASK_PEERS));
+	turn_peer(&turn->self, "shop-2", TURN_LSN);
+	turn->self.peers[0].in_recovery = false;
+	turn_decide(turn);
+	assert_true(plans(ACT_STOP)); /* to be rewound */
+}
+
+static void the_lock_is_given_back_while_the_archiver_goes_on(void **state UNUSED)
+{
+	turn_leader(turn, 1000);
+	turn->instance.tree = PG_TREE_STOPPING;
+	turn->instance.job = PG_JOB_STOP;
+	turn->instance.term_pending = true;
+	turn->instance.answers = false;
+	turn->instance.control = CONTROL_SHUT_DOWN;
+	turn->instance.control_lsn = TURN_LSN - 100;
+	turn->self.ended_at = turn_ago(200);
+	turn_peer(&turn->self, "shop-1", TURN_LSN);
+	turn_peer(&turn->self, "shop-2", TURN_LSN);
+	turn_decide(turn);
+	assert_false(plans(ACT_RELEASE));
+	turn->instance.writable = false; /* the supervisor has seen the shutdown's record */
+	turn_decide(turn);
+	assert_true(plans(ACT_RELEASE));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make, unmake)
 
 int main(void)
@@ -305,6 +409,12 @@ int main(void)
 		TEST(a_move_is_refused_only_by_answers_that_are_younger_than_it),
 		TEST(a_replica_that_is_asked_counts_itself),
 		TEST(a_leader_drops_a_wish_only_after_it_has_asked),
+		TEST(what_would_be_stopped_before_the_deadline_is_not_started),
+		TEST(who_was_named_in_a_pause_asks_the_others_and_takes_the_lock),
+		TEST(a_new_agent_leaves_a_primary_alone_until_it_knows_whether_the_pause_is_over),
+		TEST(a_new_agent_in_a_pause_takes_the_lock_again_that_ran_out),
+		TEST(a_diverged_member_that_can_be_rewound_asks_the_leader),
+		TEST(the_lock_is_given_back_while_the_archiver_goes_on),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,9 +8,11 @@ import os
 import pathlib
 import shutil
 import signal
+import ssl
 import subprocess
 import sys
 import tempfile
+import time
 import urllib.request
 
 import yaml
@@ -25,7 +27,16 @@ BUILD = pathlib.Path(os.environ.get("BUILD", ROOT / "build")).resolve()
 BIN = "/usr/lib/postgresql/15/bin"
 USER = "postgres" if os.getuid() == 0 else None
 LABELS = {"application": "howdah"}
+UNVERIFIED = ssl._create_unverified_context()
 wait = kubelib.wait
+
+
+def holds(condition, seconds, what):
+    """It is so all the time; for what must not happen."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        assert condition(), f"not any more: {what}"
+        time.sleep(0.05)
 
 
 @contextlib.contextmanager
@@ -53,6 +64,7 @@ class Member:
         self.config = self.home / "howdah.yaml"
         self.agent = self.supervisor = None
         self.overrides = {}
+        self.tls = False  # of the REST API; the certificate comes with the overrides
         if labels:
             self.make_pod()
 
@@ -121,10 +133,10 @@ class Member:
     def rest(self, path, timeout=2, method="GET", body=None):
         """Status and text; None and "" when there was no answer. A body that is no text goes as JSON."""
         data = None if body is None else (body if isinstance(body, str) else json.dumps(body)).encode()
-        request = urllib.request.Request(f"http://{self.address}:8008{path}", data, {"Content-Type": "application/json"}, method=method)
+        request = urllib.request.Request(f"{'https' if self.tls else 'http'}://{self.address}:8008{path}", data, {"Content-Type": "application/json"}, method=method)
         with self.cluster.net.inside(self.machine):
             try:
-                with urllib.request.urlopen(request, timeout=timeout) as answer:
+                with urllib.request.urlopen(request, timeout=timeout, context=UNVERIFIED if self.tls else None) as answer:
                     return answer.status, answer.read().decode()
             except urllib.error.HTTPError as error:
                 return error.code, error.read().decode()
