@@ -1,4 +1,5 @@
 """What processes and the API server say that a member costs."""
+import collections
 import pathlib
 import re
 import time
@@ -27,7 +28,7 @@ def threads(pids):
 
 
 class Window:
-    """From its making to usage(): CPU seconds an hour of each member, and the requests a minute of all of them."""
+    """From its making to usage(): CPU seconds an hour of each member, the requests and writes a minute of all of them, and which."""
 
     def __init__(self, cluster):
         self.cluster = cluster
@@ -40,4 +41,5 @@ class Window:
         cpu = {name: (cpu_s(pids) - self.before[name]) * 3600 / span for name, pids in self.pids.items()}
         asked = self.cluster.kube.requests(since=self.mark, user=self.cluster.account.user)
         writes = sum(event["verb"] in WRITES for event in asked)
-        return cpu, len(asked) * 60 / span, writes * 60 / span
+        kinds = collections.Counter(f"{event['verb']} {event['objectRef']['resource']}" for event in asked)
+        return cpu, len(asked) * 60 / span, writes * 60 / span, kinds

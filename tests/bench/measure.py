@@ -1,4 +1,5 @@
 """How each figure of `make bench` is taken. Clusters, faults and the writing client are those of the stories."""
+import collections
 import contextlib
 import json
 import os
@@ -43,8 +44,8 @@ class Bench:
     def rounds(self):
         return range(self.options.count())
 
-    def report(self, key, samples):
-        self.said.add(self.product.name, key, samples)
+    def report(self, key, samples, **details):
+        self.said.add(self.product.name, key, samples, **details)
 
     @contextlib.contextmanager
     def members(self, **dynamic):
@@ -172,7 +173,9 @@ def restart_round(bench, cluster, writer, i):
     leader, pid, wall, killed = kill_postmaster(bench, cluster, i)
     # a backend may still commit for a moment after its postmaster's death
     bed.wait(lambda: leader.postmaster() not in (None, pid), "another postmaster", 60)
-    written(writer, now())
+    first = written(writer, now())
+    if first.member != leader.name:
+        raise RuntimeError(f"{first.member} took over from {leader.name}, which should have restarted")
     bench.trace(cluster, wall, now() - killed)
     return writer.gap_around(killed)
 
@@ -247,37 +250,41 @@ def container(bench):
 # ---- what members cost ----
 
 def watch_costs(bench, cluster):
-    """Of each round: the leader's CPU, the replicas', requests and writes a minute."""
+    """Of all rounds: the leader's CPU, the replicas', requests and writes a minute; and each kind of request with its number."""
     leader = settled(cluster)
     time.sleep(SETTLE_S)
-    seen = []
+    seen, kinds = [], collections.Counter()
     for _ in bench.rounds():
         window = costs.Window(cluster)
         time.sleep(bench.options.window())
-        cpu, requests, writes = window.usage()
+        cpu, requests, writes, kinds_seen = window.usage()
         seen.append((cpu.pop(leader.name), statistics.mean(cpu.values()), requests, writes))
-    return [list(column) for column in zip(*seen)]
+        kinds += kinds_seen
+    return [list(column) for column in zip(*seen)], kinds
 
 
 def idle(bench):
     with bench.ready() as cluster:
-        for key, samples in zip(("cpu-leader", "cpu-replica", "api-idle", "api-idle-writes"), watch_costs(bench, cluster)):
-            bench.report(key, samples)
+        (leader, replica, requests, writes), kinds = watch_costs(bench, cluster)
+        bench.report("cpu-leader", leader)
+        bench.report("cpu-replica", replica)
+        bench.report("api-idle", requests, kinds=kinds)
+        bench.report("api-idle-writes", writes)
         memory = [costs.memory_mb(member.keepers()) for member in cluster.members]
         bench.report("rss", [resident for resident, _ in memory])
         bench.report("private", [private for _, private in memory])
         bench.report("threads", [costs.threads(member.keepers()) for member in cluster.members])
         with clients.Inserts(settled(cluster)) as inserts:
-            busy = watch_costs(bench, cluster)
+            (_, _, requests, writes), kinds = watch_costs(bench, cluster)
         if inserts.done < 50 * bench.options.window() * len(bench.rounds()):
             raise RuntimeError(f"only {inserts.done} inserts were done")
-        bench.report("api-busy", busy[2])
-        bench.report("api-busy-writes", busy[3])
+        bench.report("api-busy", requests, kinds=kinds)
+        bench.report("api-busy-writes", writes)
 
 
 def idle_fast(bench):
     with bench.ready(loop_wait=1) as cluster:
-        leader, replica, _, _ = watch_costs(bench, cluster)
+        (leader, replica, _, _), _ = watch_costs(bench, cluster)
     bench.report("fast-leader", leader)
     bench.report("fast-replica", replica)
 

@@ -62,12 +62,12 @@ class Report:
         self.conditions, self.file, self.results = conditions, file, {}
         self._say({"conditions": conditions})
 
-    def add(self, product, key, samples):
+    def add(self, product, key, samples, **details):
         row = ROWS[key]
         samples = [round(s, 4) for s in samples]
         self.results[key, product] = samples
         self._say({"key": key, "product": product, "name": row.title, "unit": row.unit, "median": statistics.median(samples),
-                   "samples": samples, "load": round(os.getloadavg()[0], 1)})
+                   "samples": samples, "load": round(os.getloadavg()[0], 1), **details})
 
     def fail(self, product, name, why):
         self._say({"failed": name, "product": product, "why": why})
