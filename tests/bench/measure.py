@@ -1,8 +1,8 @@
 """How each figure of `make bench` is taken. Clusters, faults and the writing client are those of the stories."""
+import collections
 import contextlib
 import json
 import os
-import pathlib
 import re
 import shutil
 import signal
@@ -11,46 +11,53 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
+import urllib.request
 import uuid
 
 import psycopg2
 
-sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "system" / "stories"))
-import bed  # noqa: E402
-import writer as writerlib  # noqa: E402
+import clients
+import costs
+import products
+import report
+from products import bed
+
+import writer as writerlib
 
 now = time.monotonic
-SHIPPED = {"ttl": 30, "loop_wait": 10, "retry_timeout": 10}
-PASSWORD = "super-secret"
+SHIPPED = {"ttl": 30, "loop_wait": 10, "retry_timeout": 10, "primary_start_timeout": 300}
+LISTS = 10
+SETTLE_S = 5
+
+
+def server_version():
+    return re.search(r"^version=(\S+)", (bed.ROOT / "tests/kube/build.sh").read_text(), re.M)[1]
 
 
 class Bench:
-    """The API server, its machines, and what was measured."""
+    """The API server, its machines, one product, and where figures go."""
 
-    def __init__(self, server, options):
-        self.server, self.options, self.results = server, options, []
+    def __init__(self, server, product, options, said):
+        self.server, self.product, self.options, self.said = server, product, options, said
 
-    def rounds(self, usual):
-        return self.options.rounds or (1 if self.options.quick else usual)
+    def rounds(self):
+        return range(self.options.count())
 
-    def idle_s(self):
-        return 10 if self.options.quick else 60
+    def report(self, key, samples, **details):
+        self.said.add(self.product.name, key, samples, **details)
 
     @contextlib.contextmanager
     def members(self, **dynamic):
         """Three members that have not been started, with the shipped times."""
         namespace = "bench-" + uuid.uuid4().hex[:8]
         self.server.namespace(namespace)
-        cluster = bed.Cluster(self.server, namespace, **{**SHIPPED, **dynamic})
-        if self.options.trace:
-            for member in cluster.members:
-                member.overrides = {"log": {"level": "DEBUG"}}
+        cluster = products.Cluster(self.product, self.server, namespace, **{**SHIPPED, **dynamic})
         try:
             yield cluster
         except Exception:
-            tell(cluster)
+            with contextlib.suppress(Exception):
+                cluster.tell()
             raise
         finally:
             self.server.net.heal_all()
@@ -60,18 +67,30 @@ class Bench:
     def ready(self, **dynamic):
         with self.members(**dynamic) as cluster:
             cluster.start()
-            leader = cluster.wait_ready()
+            leader = cluster.wait_ready(120)
             leader.psql(writerlib.CREATE)
             yield cluster
 
-    def report(self, name, unit, samples, reach, digits=3):
-        result = {"name": name, "unit": unit, "median": round(statistics.median(samples), digits),
-                  "samples": [round(s, digits) for s in samples], "reach": reach, "load": round(os.getloadavg()[0], 1)}
-        self.results.append(result)
-        print(json.dumps(result), flush=True)
+    def trace(self, cluster, since_wall, seconds):
+        if self.options.trace:
+            trace(cluster, since_wall, seconds)
 
 
-# ---- clients ----
+def trace(cluster, since_wall, seconds):
+    """The log lines of all members from the fault on, by time: where the milliseconds went."""
+    lines = []
+    for member in cluster.members:
+        for name in ("agent.log", "supervisor.log"):
+            text = (member.home / name).read_text(errors="replace") if (member.home / name).exists() else ""
+            for stamp, ms, rest in re.findall(r"^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)[,.](\d{3}) (.*)$", text, re.M):
+                at = time.mktime(time.strptime(stamp, "%Y-%m-%d %H:%M:%S")) + int(ms) / 1000 - since_wall
+                if -0.05 <= at <= seconds + 0.1:
+                    lines.append((at, member.name, name.split(".", maxsplit=1)[0], rest))
+    for at, member, program, rest in sorted(lines):
+        print(f"{at * 1000:9.0f} ms  {member} {program:<10} {rest}", file=sys.stderr)
+
+
+# ---- what all rounds need ----
 
 @contextlib.contextmanager
 def writing(cluster):
@@ -85,214 +104,247 @@ def written(writer, after, not_by=None, timeout_s=60):
     return bed.wait(lambda: writer.first_after(after, not_by), "a write after the fault", timeout_s)
 
 
-class Newcomers(threading.Thread):
-    """A new connection and a query every 20 ms, by a client that does not try twice."""
+def settled(cluster):
+    """The leader of a cluster that is whole again: after a fault a member may need several turns."""
+    return cluster.wait_ready(180)
 
-    def __init__(self, member):
-        super().__init__(daemon=True)
-        self.member, self.stopping, self.tried, self.failed = member, threading.Event(), 0, 0
 
-    def run(self):
-        with self.member.cluster.net.inside("client"):
-            while not self.stopping.wait(0.02):
-                self.tried += 1
-                try:
-                    connection = psycopg2.connect(host=self.member.address, dbname="postgres", user="postgres", password=PASSWORD,
-                                                  connect_timeout=2)
-                    connection.cursor().execute("select 1")
-                    connection.close()
-                except psycopg2.Error:
-                    self.failed += 1
+def wait_for_phase(bench, cluster, i):
+    """A fault comes at any time between two turns, and the gap depends on when: each round takes another part of the period."""
+    renewed = cluster.leader_object()["renewTime"]
+    bed.wait(lambda: cluster.leader_object()["renewTime"] != renewed, "a renewal", 60)
+    time.sleep(cluster.dynamic["loop_wait"] * (i + 0.5) / len(bench.rounds()))
 
 
 # ---- failures ----
 
-def tell(cluster):
-    for member in cluster.members:
-        print(f"===== {member.name}\n{member.log()[-4000:]}", file=sys.stderr)
-    print(f"===== leader object: {cluster.leader_object()}", file=sys.stderr)
+def ask_for_switchover(leader):
+    body = json.dumps({"leader": leader.name}).encode()
+    with urllib.request.urlopen(f"http://{leader.address}:8008/switchover", data=body, timeout=60) as answer:
+        if answer.status != 200:
+            raise RuntimeError(f"switchover: {answer.status} {answer.read().decode()}")
 
 
-def trace(cluster, since_wall, fault):
-    """The log lines of all members from the fault on, by time: where the milliseconds went."""
-    lines = []
-    for member in cluster.members:
-        for name in ("agent.log", "supervisor.log"):
-            text = (member.home / name).read_text(errors="replace") if (member.home / name).exists() else ""
-            for stamp, ms, rest in re.findall(r"^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)[,.](\d{3}) (.*)$", text, re.M):
-                at = time.mktime(time.strptime(stamp, "%Y-%m-%d %H:%M:%S")) + int(ms) / 1000 - since_wall
-                if -0.05 <= at <= fault + 0.1:
-                    lines.append((at, member.name, name.split(".", maxsplit=1)[0], rest))
-    for at, member, program, rest in sorted(lines):
-        print(f"{at * 1000:9.0f} ms  {member} {program:<10} {rest}", file=sys.stderr)
+def switchover(bench):
+    gaps = []
+    with bench.ready() as cluster, writing(cluster) as writer:
+        for i in bench.rounds():
+            leader = settled(cluster)
+            wait_for_phase(bench, cluster, i)
+            wall, began = time.time(), now()
+            ask_for_switchover(leader)
+            written(writer, began, leader.name)
+            gaps.append(writer.gap_around(began))
+            bench.trace(cluster, wall, now() - began)
+    bench.report("switchover", gaps)
 
 
-def kill_postmaster(bench, cluster, writer, elsewhere):
-    leader = cluster.wait_ready()
+def kill_postmaster(bench, cluster, i):
+    leader = settled(cluster)
+    wait_for_phase(bench, cluster, i)
     pid, wall, killed = leader.postmaster(), time.time(), now()
     os.kill(pid, signal.SIGKILL)
-    if elsewhere:
-        written(writer, killed, leader.name, 20)
-    else:  # a backend may still commit for a moment after its postmaster's death
-        bed.wait(lambda: leader.postmaster() not in (None, pid), "another postmaster", 60)
-        written(writer, now())
-    gap = writer.gap_around(killed)
-    if bench.options.trace:
-        trace(cluster, wall, gap)
-    cluster.wait_ready()
-    return gap
+    return leader, pid, wall, killed
 
 
-def failover(bench):
-    with bench.ready(primary_start_timeout=0) as cluster, writing(cluster) as writer:
-        gaps = [kill_postmaster(bench, cluster, writer, True) for _ in range(bench.rounds(5))]
-    bench.report("postmaster killed, another takes over: client gap", "s", gaps, "<= 0.7")
+def takeover_round(bench, cluster, writer, i):
+    leader, _, wall, killed = kill_postmaster(bench, cluster, i)
+    written(writer, killed, leader.name)
+    bench.trace(cluster, wall, now() - killed)
+    return writer.gap_around(killed)
+
+
+def rejoin_round(bench, cluster, i):
+    leader, pid, wall, killed = kill_postmaster(bench, cluster, i)
+    bed.wait(lambda: leader.postmaster() not in (None, pid) and clients.is_streaming(leader), f"{leader.name} streams", 180)
+    bench.trace(cluster, wall, now() - killed)
+    return now() - killed
+
+
+def takeover(bench):
+    with bench.ready(primary_start_timeout=0) as cluster:
+        with writing(cluster) as writer:
+            gaps = [takeover_round(bench, cluster, writer, i) for i in bench.rounds()]
+        bench.report("takeover", gaps)
+        bench.report("rejoin", [rejoin_round(bench, cluster, i) for i in bench.rounds()])
+
+
+def restart_round(bench, cluster, writer, i):
+    leader, pid, wall, killed = kill_postmaster(bench, cluster, i)
+    # a backend may still commit for a moment after its postmaster's death
+    bed.wait(lambda: leader.postmaster() not in (None, pid), "another postmaster", 60)
+    first = written(writer, now())
+    if first.member != leader.name:
+        raise RuntimeError(f"{first.member} took over from {leader.name}, which should have restarted")
+    bench.trace(cluster, wall, now() - killed)
+    return writer.gap_around(killed)
 
 
 def restart(bench):
-    with bench.ready(primary_start_timeout=300) as cluster, writing(cluster) as writer:
-        gaps = [kill_postmaster(bench, cluster, writer, False) for _ in range(bench.rounds(5))]
-    bench.report("postmaster killed, restart in place: client gap", "s", gaps, "<= 1.2")
+    with bench.ready() as cluster, writing(cluster) as writer:
+        gaps = [restart_round(bench, cluster, writer, i) for i in bench.rounds()]
+    bench.report("restart", gaps)
 
 
-def wait_for_phase(cluster, after_s):
-    """A host dies at any time between two renewals, and the gap depends on when: each round takes another part of the period."""
-    renewed = cluster.leader_object()["renewTime"]
-    bed.wait(lambda: cluster.leader_object()["renewTime"] != renewed, "a renewal", 60)
-    time.sleep(after_s)
+def host_round(bench, cluster, writer, i):
+    leader = settled(cluster)
+    wait_for_phase(bench, cluster, i)
+    cluster.net.cut(leader.machine, "all")
+    wall, dead = time.time(), now()
+    cluster.net.power_off(leader.machine)
+    first = written(writer, dead, leader.name, 3 * cluster.dynamic["ttl"])
+    bench.trace(cluster, wall, first.acknowledged - dead)
+    cluster.net.heal(leader.machine, "all")
+    leader.wait_dead()
+    leader.start()
+    return first.acknowledged - dead
 
 
-def host_death(ttl, usual, reach):
+def host_death(ttl):
     pause = 10 if ttl >= 30 else ttl // 4
-    times = {"ttl": ttl, "loop_wait": pause, "retry_timeout": pause}
+    times = {"ttl": ttl, "loop_wait": pause, "retry_timeout": pause, "primary_start_timeout": 0}
 
     def measure(bench):
-        gaps = []
-        with bench.ready(primary_start_timeout=0, **times) as cluster, writing(cluster) as writer:
-            count = bench.rounds(usual)
-            for i in range(count):
-                leader = cluster.wait_ready()
-                wait_for_phase(cluster, times["loop_wait"] * (i + 0.5) / count)
-                cluster.net.cut(leader.machine, "all")
-                wall, dead = time.time(), now()
-                cluster.net.power_off(leader.machine)
-                first = written(writer, dead, leader.name, 2 * ttl)
-                gaps.append(first.acknowledged - dead)
-                if bench.options.trace:
-                    trace(cluster, wall, gaps[-1])
-                cluster.net.heal(leader.machine, "all")
-                leader.supervisor.wait()
-                leader.agent.wait()
-                leader.start()
-                cluster.wait_ready(90)
-        bench.report(f"host death, ttl {ttl}: client gap", "s", gaps, reach)
+        if ttl < bench.product.ttl_min:
+            return
+        with bench.ready(**times) as cluster, writing(cluster) as writer:
+            gaps = [host_round(bench, cluster, writer, i) for i in bench.rounds()]
+        bench.report(f"host-{ttl}", gaps)
     return measure
 
 
-def agent_round(cluster, writer, go_away):
-    leader = cluster.wait_ready()
-    postmaster, newcomers = leader.postmaster(), Newcomers(leader)
+def agent_round(cluster, writer, kill):
+    leader = settled(cluster)
+    sessions, newcomers = clients.Sessions(leader), clients.Newcomers(leader)
     newcomers.start()
     bed.wait(lambda: newcomers.tried > 10, "connections before the fault")
     began = now()
-    go_away(leader)
+    kill(leader)
     leader.start_agent()
-    bed.wait(lambda: leader.rest("/primary")[0] == 200, "the agent leads again")
+    bed.wait(lambda: cluster.leader(), "somebody leads", 120)
     written(writer, now() + 1)
     newcomers.stopping.set()
     newcomers.join()
-    if leader.postmaster() != postmaster:
-        raise RuntimeError("PostgreSQL was restarted")
-    return writer.gap_around(began), newcomers.failed
+    return writer.gap_around(began), sessions.lost(), newcomers.failed
 
 
 def agent(bench):
-    ways = {"killed": lambda m: m.kill_agent(), "replaced": lambda m: m.kill_agent(signal.SIGTERM)}
     with bench.ready() as cluster, writing(cluster) as writer:
-        for name, way in ways.items():
-            rounds = [agent_round(cluster, writer, way) for _ in range(bench.rounds(3))]
-            bench.report(f"agent {name}: longest client gap", "s", [gap for gap, _ in rounds], "nothing")
-            bench.report(f"agent {name}: failed new connections", "", [failed for _, failed in rounds], "0")
+        rounds = [agent_round(cluster, writer, lambda m: m.kill_agent()) for _ in bench.rounds()]
+    for key, samples in zip(("agent-gap", "agent-sessions", "agent-newcomers"), zip(*rounds)):
+        bench.report(key, samples)
 
 
-# ---- what an idle member costs ----
-
-def cpu_s(pid):
-    """The scheduler's own count, in ns; /proc/PID/stat counts ticks."""
-    return sum(int((task / "schedstat").read_text().split()[0]) for task in pathlib.Path(f"/proc/{pid}/task").iterdir()) / 1e9
-
-
-def memory_mb(pid):
-    kb = dict(re.findall(r"^(\w+):\s+(\d+) kB", pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text(), re.M))
-    return int(kb["Rss"]) / 1024, (int(kb["Private_Clean"]) + int(kb["Private_Dirty"])) / 1024
-
-
-def threads(pid):
-    return len(list(pathlib.Path(f"/proc/{pid}/task").iterdir()))
+def container(bench):
+    with bench.members() as cluster:
+        for member in cluster.members:
+            member.as_container = True
+        cluster.start()
+        cluster.wait_ready(120).psql(writerlib.CREATE)
+        with writing(cluster) as writer:
+            rounds = [agent_round(cluster, writer, lambda m: m.kill_main()) for _ in bench.rounds()]
+    for key, samples in zip(("container-gap", "container-sessions"), zip(*rounds)):
+        bench.report(key, samples)
 
 
-def processors(cluster, seconds):
-    """CPU seconds an hour while nobody asks anything: of the leader's agent, the other agents, the leader's supervisor."""
-    leader = cluster.wait_ready()
-    pids = [leader.agent.pid, *(m.agent.pid for m in cluster.members if m is not leader), leader.supervisor.pid]
-    time.sleep(3)
-    before, began = [cpu_s(pid) for pid in pids], now()
-    time.sleep(seconds)
-    span = now() - began
-    return [(cpu_s(pid) - b) * 3600 / span for pid, b in zip(pids, before)]
+# ---- what members cost ----
 
-
-def report_processors(bench, cluster, loop_wait, reach):
-    used = processors(cluster, bench.idle_s())
-    bench.report(f"idle CPU, loop_wait {loop_wait}: leader's agent", "s/h", used[:1], reach)
-    bench.report(f"idle CPU, loop_wait {loop_wait}: replicas' agents", "s/h", used[1:-1], reach)
-    bench.report(f"idle CPU, loop_wait {loop_wait}: leader's supervisor", "s/h", used[-1:], "-")
+def watch_costs(bench, cluster):
+    """Of all rounds: the leader's CPU, the replicas', requests and writes a minute; and each kind of request with its number."""
+    leader = settled(cluster)
+    time.sleep(SETTLE_S)
+    seen, kinds = [], collections.Counter()
+    for _ in bench.rounds():
+        window = costs.Window(cluster)
+        time.sleep(bench.options.window())
+        cpu, requests, writes, kinds_seen = window.usage()
+        seen.append((cpu.pop(leader.name), statistics.mean(cpu.values()), requests, writes))
+        kinds += kinds_seen
+    return [list(column) for column in zip(*seen)], kinds
 
 
 def idle(bench):
     with bench.ready() as cluster:
-        report_processors(bench, cluster, 10, "<= 0.6")
-        memory = [memory_mb(m.agent.pid) for m in cluster.members]
-        bench.report("agent: RSS", "MB", [rss for rss, _ in memory], "<= 16", 1)
-        bench.report("agent: private", "MB", [private for _, private in memory], "<= 7", 1)
-        bench.report("agent: threads", "", [threads(m.agent.pid) for m in cluster.members], "1")
-        bench.report("supervisor: RSS", "MB", [memory_mb(m.supervisor.pid)[0] for m in cluster.members], "-", 2)
+        (leader, replica, requests, writes), kinds = watch_costs(bench, cluster)
+        bench.report("cpu-leader", leader)
+        bench.report("cpu-replica", replica)
+        bench.report("api-idle", requests, kinds=kinds)
+        bench.report("api-idle-writes", writes)
+        memory = [costs.memory_mb(member.keepers()) for member in cluster.members]
+        bench.report("rss", [resident for resident, _ in memory])
+        bench.report("private", [private for _, private in memory])
+        bench.report("threads", [costs.threads(member.keepers()) for member in cluster.members])
+        with clients.Inserts(settled(cluster)) as inserts:
+            (_, _, requests, writes), kinds = watch_costs(bench, cluster)
+        if inserts.done < 50 * bench.options.window() * len(bench.rounds()):
+            raise RuntimeError(f"only {inserts.done} inserts were done")
+        bench.report("api-busy", requests, kinds=kinds)
+        bench.report("api-busy-writes", writes)
 
 
 def idle_fast(bench):
-    with bench.ready(loop_wait=1, retry_timeout=10) as cluster:
-        report_processors(bench, cluster, 1, "<= 2")
+    with bench.ready(loop_wait=1) as cluster:
+        (leader, replica, _, _), _ = watch_costs(bench, cluster)
+    bench.report("fast-leader", leader)
+    bench.report("fast-replica", replica)
 
 
-# ---- beginnings ----
+# ---- questions ----
+
+def rest(bench):
+    with bench.ready() as cluster:
+        leader = settled(cluster)
+        for key, keep_alive in (("rest-kept", True), ("rest-new", False)):
+            rates = [clients.load_rest(leader, "/primary", keep_alive) for _ in bench.rounds()]
+            bench.report(key, [rate for rate, _ in rates])
+            bench.report(key + "-p99", [slowest for _, slowest in rates])
+
+
+def list_once(cluster):
+    argv, env = cluster.members[0].cli("list")
+    began = now()
+    done = subprocess.run(argv, capture_output=True, text=True, env={"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", **env}, cwd="/",
+                          user=bed.USER)
+    took = now() - began
+    if done.returncode or not all(member.name in done.stdout for member in cluster.members):
+        raise RuntimeError(f"{argv}: {done.returncode} {done.stdout}{done.stderr}")
+    return took
+
+
+def list_members(bench):
+    with bench.ready() as cluster:
+        settled(cluster)
+        list_once(cluster)
+        bench.report("list", [list_once(cluster) for _ in range(LISTS)])
+
 
 def first_answer(member):
     with member.cluster.net.inside(member.machine):
-        member.start_agent()
         began = now()
+        member.start_agent()
         while True:
-            with socket.socket() as s:
-                try:
-                    s.connect((member.address, 8008))
-                    s.sendall(b"GET /liveness HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-                    if s.recv(64).startswith(b"HTTP/1.1 "):
-                        return now() - began
-                except OSError:
-                    pass
-            if now() - began > 20:
+            with contextlib.suppress(OSError), socket.socket() as s:
+                s.connect((member.address, 8008))
+                s.sendall(b"GET /liveness HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+                if re.match(rb"HTTP/1\.[01] ", s.recv(64)):
+                    return now() - began
+            if now() - began > 60:
                 raise TimeoutError("the agent does not answer")
             time.sleep(0.0005)
 
 
-def rest(bench):
+def answers(bench):
     samples = []
     with bench.ready() as cluster:
-        for i in range(bench.rounds(5)):
-            member = cluster.members[i % len(cluster.members)]
-            member.kill_agent(signal.SIGTERM)
+        for i in bench.rounds():
+            leader = settled(cluster)
+            member = [m for m in cluster.members if m is not leader][i % 2]
+            member.kill_agent()
             samples.append(first_answer(member))
-    bench.report("agent: exec to first REST answer", "s", samples, "<= 0.05")
+    bench.report("first-answer", samples)
 
+
+# ---- beginnings ----
 
 def bare_first_write():
     """initdb and a start with the same options, by nobody but a shell: to the first acknowledged write."""
@@ -311,43 +363,41 @@ def bare_first_write():
     return took
 
 
-def can_write(member):
-    try:
-        connection = psycopg2.connect(host=member.address, dbname="postgres", user="postgres", password=PASSWORD, connect_timeout=1)
-        with connection, connection.cursor() as cursor:
-            cursor.execute(writerlib.CREATE)
-        connection.close()
-        return True
-    except psycopg2.Error:
-        return False
-
-
-def bootstrap_round(bench):
+def start_round(bench):
     with bench.members() as cluster:
-        for member in cluster.members:
-            member.start_supervisor()
-        for member in cluster.members:
-            bed.wait((member.run / "supervisor.sock").exists, "the supervisor listens")
+        bench.product.wait_prepared(cluster)
         wall, began = time.time(), now()
         for member in cluster.members:
             member.start_agent()
-        bed.wait(lambda: any(can_write(m) for m in cluster.members), "a write", 60)
+        leader = bed.wait(lambda: next((m for m in cluster.members if clients.ask(m, writerlib.CREATE)), None), "a write", 60)
         write = now() - began
-        cluster.wait_ready()
-        ready = now() - began
-        if bench.options.trace:
-            trace(cluster, wall, ready)
-        return write, ready
+        bed.wait(lambda: all(m is leader or clients.is_streaming(m) for m in cluster.members), "all stream", 120)
+        streaming = now() - began
+        bench.trace(cluster, wall, streaming)
+        return write, streaming
 
 
-def bootstrap(bench):
-    bare, write, ready = [], [], []
-    for _ in range(bench.rounds(3)):
-        bare.append(bare_first_write())
-        first, all_three = bootstrap_round(bench)
-        write.append(first)
-        ready.append(all_three)
-    own = statistics.median(bare)
-    bench.report("bare initdb, start, first write", "s", bare, "-")
-    bench.report("three empty volumes: first write, over the bare one", "s", [w - own for w in write], "<= 0.5")
-    bench.report("three empty volumes: all three streaming, over the bare one", "s", [r - own for r in ready], "<= 3")
+def start(bench):
+    if bench.product.name == "howdah":
+        bench.said.add(report.ALONE, "bare", [bare_first_write() for _ in bench.rounds()])
+    rounds = [start_round(bench) for _ in bench.rounds()]
+    bench.report("start-write", [write for write, _ in rounds])
+    bench.report("start-streaming", [streaming for _, streaming in rounds])
+
+
+MEASUREMENTS = {
+    "switchover": switchover,
+    "takeover": takeover,
+    "restart": restart,
+    "agent": agent,
+    "container": container,
+    "start": start,
+    "answers": answers,
+    "list": list_members,
+    "rest": rest,
+    "idle": idle,
+    "idle-fast": idle_fast,
+    "host-10": host_death(10),
+    "host-20": host_death(20),
+    "host-30": host_death(30),
+}
