@@ -64,6 +64,7 @@ struct member {
 	char replication_state[24];
 	char member_version[24];
 	bool nofailover, clonefrom, noloadbalance, nostream, checkpoint_pending, pending_restart, paused;
+	bool failsafe_named;   /* the leader object counts on this very pod in failsafe mode */
 	int failover_priority; /* 1 when it says nothing */
 	char replicatefrom[NAME_SIZE];
 };
@@ -81,8 +82,9 @@ struct peer_answer {
 	enum member_role role;
 	bool nofailover;
 	int failover_priority;
-	bool failsafe_active; /* it stands back for a primary that cannot reach the store */
-	bool sees_leader;     /* it says that somebody holds the lock (not cluster_unlocked) */
+	bool failsafe_active;             /* it stands back for a primary that cannot reach the store */
+	char failsafe_free_uid[UID_SIZE]; /* the pod that answers, if no primary counts on it; "": it does not say so */
+	bool sees_leader;                 /* it says that somebody holds the lock (not cluster_unlocked) */
 };
 
 enum initialize_state { INITIALIZE_ABSENT, INITIALIZE_RUNNING /* "" */, INITIALIZE_DONE, INITIALIZE_UNREADABLE };
@@ -96,6 +98,7 @@ struct cluster {
 	struct move move;          /* what the failover object asks for */
 	char slots[1024];          /* `slots` annotation as it is; "" none */
 	char holder_uid[UID_SIZE]; /* howdah.io/holder-uid; "" none */
+	bool failsafe_known;       /* the leader object names members of failsafe mode */
 	uint32_t begun_timeline;   /* the largest of which howdah.io/timelines says how it began; 0: none */
 	uint32_t claimed_timeline; /* howdah.io/next-timeline: what its holder will promote to; 0: it does not say */
 	char leader_beginning[96]; /* the lease with which leader_timeline began; "": it does not say */

@@ -13,6 +13,7 @@
 
 /* What the agent remembers between turns. Everything else is sensed anew. */
 struct self {
+	struct instant started; /* of this agent: what it heard before, nobody remembers */
 	char name[NAME_SIZE];
 	struct lease_sight sight;
 	struct lease_hold hold;
@@ -36,8 +37,6 @@ struct self {
 	bool foreign_label;             /* another pod carries the leader's label */
 	uint32_t checkpointed;          /* the timeline for which a checkpoint was asked after promotion */
 	bool replaced;                  /* the pod of our name is another one: we were deleted by force */
-	bool failsafe_known;            /* the leader object names members of failsafe mode ... */
-	bool failsafe_member;           /* ... and us among them */
 	bool failsafe_asking;           /* a round is under way ... */
 	struct instant failsafe_round;  /* ... or was last begun then */
 	struct instant failsafe_pinged; /* when a primary's question was last agreed to ... */
@@ -114,6 +113,7 @@ const char *heir_decide(const struct situation *s);
 int64_t failsafe_hold_ms(const struct situation *s);
 bool failsafe_may_accept(const struct situation *s, const struct failsafe_ping *ping);
 bool failsafe_is_active(const struct situation *s);
+bool failsafe_is_free(const struct situation *s); /* on, and no primary can count on an answer of this pod */
 
 /* Whether the supervisor is to act on nothing by itself. */
 bool unguarded_is_wanted(const struct situation *s);

@@ -31,7 +31,8 @@ struct restart_order {
 /* POST /failsafe of the primary (contract 3.13). */
 struct failsafe_ping {
 	char name[NAME_SIZE], api_url[URL_SIZE], conn_url[URL_SIZE];
-	int64_t hold_ms; /* for how long it counts on us; 0: it does not say (Patroni) */
+	int64_t hold_ms;          /* for how long it counts on us; 0: it does not say (Patroni) */
+	char asked_uid[UID_SIZE]; /* the pod that it means to ask; "": it does not say */
 };
 
 enum order_kind {

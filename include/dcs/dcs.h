@@ -52,10 +52,11 @@ struct dcs_callbacks {
 	void *arg;
 };
 
-const struct cluster *dcs_view(const struct dcs *dcs); /* valid until the next return to the loop */
-const char *dcs_config_text(const struct dcs *dcs);    /* the `config` annotation, "" when there is none */
-const char *dcs_history_text(const struct dcs *dcs);   /* the `history` annotation, "[]" when there is none */
-const char *dcs_failsafe_text(const struct dcs *dcs);  /* the `failsafe` annotation, "" when there is none */
+const struct cluster *dcs_view(const struct dcs *dcs);     /* valid until the next return to the loop */
+const char *dcs_config_text(const struct dcs *dcs);        /* the `config` annotation, "" when there is none */
+const char *dcs_history_text(const struct dcs *dcs);       /* the `history` annotation, "[]" when there is none */
+const char *dcs_failsafe_text(const struct dcs *dcs);      /* the `failsafe` annotation, "" when there is none */
+const char *dcs_failsafe_uids_text(const struct dcs *dcs); /* howdah.io/failsafe-uids, "" when there is none */
 const char *dcs_member_status_text(const struct dcs *dcs,
 				   const char *name); /* a member's `status` annotation, "" when there is none */
 void dcs_destroy(struct dcs *dcs);                    /* takes NULL; open calls are dropped without completing */
@@ -83,6 +84,7 @@ struct dcs_lock_write {
 	struct instant create_until; /* renew: a missing object is made anew only before this; unset: never */
 	char heir[NAME_SIZE];        /* release: howdah.io/heir, who has everything and is to be next; "": nobody */
 	const char *failsafe;        /* acquire, renew: JSON of failsafe mode's members; NULL: left as it is */
+	const char *failsafe_uids;   /* with it: howdah.io/failsafe-uids, which pod each of them is */
 	const char *pod_ip;          /* for the subsets of Endpoints mode; "" unknown */
 	struct dcs_position position;
 };

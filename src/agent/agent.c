@@ -179,6 +179,7 @@ struct agent *agent_create(struct loop *loop, const struct agent_params *params,
 		  params->config_path != NULL ? params->config_path : "");
 	text_copy(agent->pod_uid, sizeof(agent->pod_uid), params->pod_uid != NULL ? params->pod_uid : "");
 	text_copy(agent->self.name, sizeof(agent->self.name), agent->config.name);
+	agent->self.started = loop_now(loop);
 	agent->said_is_old = true;
 	agent->environment = params->environment;
 	agent->watches_files = params->watch_files;
@@ -213,6 +214,7 @@ void agent_destroy(struct agent *agent)
 	agent_stop_rest(agent);
 	agent_cancel_peers(agent);
 	agent_cancel_failsafe(agent);
+	agent_forget_failsafe_members(agent);
 	postgres_destroy(agent->pg);
 	dcs_destroy(agent->dcs);
 	http_client_destroy(agent->http);

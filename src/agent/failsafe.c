@@ -11,36 +11,37 @@
 
 enum { ROUND_MOST_MS = 2000, ANSWER_MAX = 4096 };
 
-/* {"member": "api_url", ...} of all that are there, ours too. */
-char *agent_failsafe_map(const struct agent *agent)
+struct failsafe_list {
+	const struct json *urls, *uids; /* by member; NULL: none */
+};
+
+/* {"member": "api_url", ...} of all that are there, ours too, and {"member": "pod uid", ...} of the same, for a lock write. What we
+ * have written last is kept: it may be in the store although no answer said so. */
+void agent_name_failsafe_members(struct agent *agent)
 {
 	const struct cluster *cluster = dcs_view(agent->dcs);
-	AUTO(json) struct json *map = json_new_object();
-	for (int i = 0; i < cluster->member_count; i++)
-		if (cluster->members[i].api_url[0] != '\0')
-			json_set_text(map, cluster->members[i].name, cluster->members[i].api_url);
+	AUTO(json) struct json *urls = json_new_object(), *uids = json_new_object();
+	for (int i = 0; i < cluster->member_count; i++) {
+		const struct member *m = &cluster->members[i];
+		if (m->api_url[0] == '\0')
+			continue;
+		json_set_text(urls, m->name, m->api_url);
+		json_set_text(uids, m->name, m->pod_uid);
+	}
 	/* our pod may not say yet where we are asked */
-	agent_add_url(map, agent->config.name, agent_rest_scheme(agent), &agent->config.rest_connect, "patroni");
-	return json_print_text(map, JSON_COMPACT);
+	agent_add_url(urls, agent->config.name, agent_rest_scheme(agent), &agent->config.rest_connect, "patroni");
+	if (agent->pod_uid[0] != '\0')
+		json_set_text(uids, agent->config.name, agent->pod_uid);
+	agent_forget_failsafe_members(agent);
+	agent->failsafe_urls = json_print_text(urls, JSON_COMPACT);
+	agent->failsafe_uids = json_print_text(uids, JSON_COMPACT);
 }
 
-static struct json *known_map(const struct agent *agent)
+void agent_forget_failsafe_members(struct agent *agent)
 {
-	struct err err;
-	const char *text = dcs_failsafe_text(agent->dcs);
-	return text[0] != '\0' ? json_parse(text, strlen(text), &err) : NULL;
-}
-
-void agent_sense_failsafe(struct agent *agent)
-{
-	const char *text = dcs_failsafe_text(agent->dcs);
-	if (strcmp(text, agent->failsafe_seen) == 0)
-		return;
-	if (!text_copy(agent->failsafe_seen, sizeof(agent->failsafe_seen), text))
-		agent->failsafe_seen[0] = '\0';
-	AUTO(json) struct json *map = known_map(agent);
-	agent->self.failsafe_known = json_is_object(map) && json_count(map) > 0;
-	agent->self.failsafe_member = json_get_text(map, agent->self.name) != NULL;
+	free(agent->failsafe_urls);
+	free(agent->failsafe_uids);
+	agent->failsafe_urls = agent->failsafe_uids = NULL;
 }
 
 static void end_round(struct agent *agent)
@@ -78,7 +79,7 @@ static void on_answer(void *arg, const struct http_answer *answer)
 		end_round(agent);
 }
 
-static char *ping_body(const struct agent *agent)
+static char *ping_body(const struct agent *agent, const char *uid)
 {
 	const struct config *c = &agent->config;
 	AUTO(json) struct json *body = json_new_object();
@@ -86,6 +87,7 @@ static char *ping_body(const struct agent *agent)
 	agent_add_url(body, "conn_url", "postgres", &c->pg_connect, c->database);
 	agent_add_url(body, "api_url", agent_rest_scheme(agent), &c->rest_connect, "patroni");
 	json_set_i64(body, "howdah_hold_s", (agent->failsafe_for_ms + 999) / 1000);
+	json_set_text(body, "howdah_asks", uid);
 	return json_print_text(body, JSON_COMPACT);
 }
 
@@ -98,14 +100,20 @@ static void failsafe_url(const char *api_url, char *url, size_t size)
 	strbuf_add(&b, "/failsafe");
 }
 
-static void ask(struct agent *agent, struct peer_call *call, const struct json *item, const char *body)
+static void ask(struct agent *agent, const char *name, const char *api_url, const char *uid)
 {
 	char url[URL_SIZE + 16];
+	if (agent->failsafe_open == ARRAY_SIZE(agent->failsafe_calls)) {
+		agent->failsafe_refused = true; /* whoever cannot be asked has not agreed */
+		return;
+	}
+	struct peer_call *call = &agent->failsafe_calls[agent->failsafe_open++];
 	struct instant t = lease_deadline(&agent->self.hold);
 	int64_t third = left_least_ms(t, agent->self.failsafe_round) / 3;
+	AUTO(text) char *body = ping_body(agent, uid);
 	*call = (struct peer_call){ .agent = agent, .sent = agent->self.failsafe_round };
-	text_copy(call->name, sizeof(call->name), json_key(item));
-	failsafe_url(json_text(item), url, sizeof(url));
+	text_copy(call->name, sizeof(call->name), name);
+	failsafe_url(api_url, url, sizeof(url));
 	struct http_call_params params = { .method = "POST",
 					   .url = url,
 					   .body = body,
@@ -119,37 +127,55 @@ static void ask(struct agent *agent, struct peer_call *call, const struct json *
 					   .on_done = on_answer,
 					   .arg = call };
 	call->call = http_call_start(agent->http, &params);
-	agent->failsafe_open++;
+}
+
+/* The pods of a list, but for those that another one has asked already. */
+static void ask_all(struct agent *agent, const struct failsafe_list *list, const struct failsafe_list *asked)
+{
+	for (const struct json *item = json_is_object(list->urls) ? json_first(list->urls) : NULL; item != NULL;
+	     item = json_next(item)) {
+		const char *name = json_key(item), *url = json_text(item), *uid = json_get_text(list->uids, name);
+		if (strcmp(name, agent->self.name) == 0)
+			continue;
+		if (asked != NULL && json_equal(item, json_get(asked->urls, name)) &&
+		    json_equal(json_get(list->uids, name), json_get(asked->uids, name)))
+			continue;
+		if (url == NULL)
+			agent->failsafe_refused = true;
+		else
+			ask(agent, name, url, uid);
+	}
+}
+
+static struct json *object_of(const char *text)
+{
+	struct err err;
+	return text != NULL && text[0] != '\0' ? json_parse(text, strlen(text), &err) : NULL;
 }
 
 void agent_ask_failsafe(struct agent *agent)
 {
 	struct situation s = agent_situation(agent);
-	AUTO(json) struct json *map = known_map(agent);
-	int place = 0;
 	if (agent->failsafe_open > 0)
 		return;
 	agent->self.failsafe_round = s.now;
 	agent->self.failsafe_asking = true;
 	agent->failsafe_refused = false;
 	agent->failsafe_for_ms = failsafe_hold_ms(&s);
-	AUTO(text) char *body = ping_body(agent);
-	for (const struct json *item = json_is_object(map) ? json_first(map) : NULL; item != NULL;
-	     item = json_next(item)) {
-		if (strcmp(json_key(item), agent->self.name) == 0)
-			continue;
-		if (place == MEMBERS_MAX || !json_is_text(item))
-			agent->failsafe_refused = true; /* whoever cannot be asked has not agreed */
-		else
-			ask(agent, &agent->failsafe_calls[place++], item, body);
-	}
+	AUTO(json) struct json *urls = object_of(dcs_failsafe_text(agent->dcs));
+	AUTO(json) struct json *uids = object_of(dcs_failsafe_uids_text(agent->dcs));
+	AUTO(json) struct json *written_urls = object_of(agent->failsafe_urls);
+	AUTO(json) struct json *written_uids = object_of(agent->failsafe_uids);
+	struct failsafe_list seen = { urls, uids }, written = { written_urls, written_uids };
+	ask_all(agent, &seen, NULL);
+	ask_all(agent, &written, &seen);
 	if (agent->failsafe_open == 0)
 		end_round(agent);
 }
 
 void agent_cancel_failsafe(struct agent *agent)
 {
-	for (int i = 0; i < MEMBERS_MAX; i++)
+	for (size_t i = 0; i < ARRAY_SIZE(agent->failsafe_calls); i++)
 		if (agent->failsafe_calls[i].call != NULL)
 			http_call_cancel(agent->failsafe_calls[i].call);
 	agent->failsafe_open = 0;

@@ -97,8 +97,11 @@ static void write_lock(struct agent *agent,
 	text_copy(write.heir, sizeof(write.heir), heir_decide(&s));
 	write.create_until = lease_deadline(&agent->self.hold);
 	fill_position(agent, &write.position, token, sizeof(token));
-	AUTO(text) char *failsafe = set->failsafe ? agent_failsafe_map(agent) : NULL;
-	write.failsafe = failsafe;
+	if (set->failsafe) {
+		agent_name_failsafe_members(agent);
+		write.failsafe = agent->failsafe_urls;
+		write.failsafe_uids = agent->failsafe_uids;
+	}
 	agent->self.lock_writing = true;
 	agent->self.lock_written = loop_now(agent->loop);
 	agent->counters.lock_writes++;

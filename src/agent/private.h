@@ -78,11 +78,11 @@ struct agent {
 	int waiting_count;
 	struct instant waiting_since; /* when the last of them asked */
 	struct loop_timer *waiting_timer;
-	struct peer_call failsafe_calls[MEMBERS_MAX];
-	int failsafe_open; /* questions of the present round without an answer */
+	struct peer_call failsafe_calls[2 * MEMBERS_MAX];
+	size_t failsafe_open;                /* questions of the present round without an answer */
+	char *failsafe_urls, *failsafe_uids; /* as last written; NULL: not written */
 	bool failsafe_refused, failsafe_said;
 	int64_t failsafe_for_ms;
-	char failsafe_seen[4096]; /* the map that failsafe_known and failsafe_member were read from */
 	bool callback_running, callback_role_seen,
 		callback_restarts; /* as of the last turn that callbacks were told of */
 	enum member_role callback_role;
@@ -128,8 +128,8 @@ const char *agent_peer_user(const struct agent *agent);    /* NULL: none */
 const char *agent_peer_password(const struct agent *agent);
 
 /* failsafe.c */
-char *agent_failsafe_map(const struct agent *agent); /* free it */
-void agent_sense_failsafe(struct agent *agent);
+void agent_name_failsafe_members(struct agent *agent);
+void agent_forget_failsafe_members(struct agent *agent);
 void agent_ask_failsafe(struct agent *agent);
 void agent_cancel_failsafe(struct agent *agent);
 bool agent_take_failsafe_ping(struct agent *agent, const struct failsafe_ping *ping); /* false: refused */

@@ -201,6 +201,9 @@ bool peer_answer_parse(struct peer_answer *answer, const char *text, size_t len)
 	/* a watchdog that is required and does not work keeps a member from leading as the tag does (contract 5.10) */
 	answer->nofailover |= json_true(json_get(root, "watchdog_failed"));
 	answer->failsafe_active = json_true(json_get(root, "failsafe_mode_is_active"));
+	const char *free_uid = json_get_text(root, "howdah_failsafe_free");
+	if (free_uid == NULL || !text_copy(answer->failsafe_free_uid, sizeof(answer->failsafe_free_uid), free_uid))
+		answer->failsafe_free_uid[0] = '\0';
 	answer->sees_leader = !json_true(json_get(root, "cluster_unlocked"));
 	return true;
 }

@@ -2,6 +2,8 @@
  * knew agrees, round by round; whoever agreed stands back for as long as it was asked to. */
 #include "facts.h"
 
+#include "base/mutant.h"
+
 #include <string.h>
 
 enum { PATRONI_HOLD_MS = 20000, ROUND_AGAIN_MS = 1000, SILENT_MS = 2000 };
@@ -13,13 +15,20 @@ static bool store_is_silent(const struct situation *s)
 	return self->lock_failed || (self->lock_writing && elapsed_most_ms(self->lock_written, s->now) > SILENT_MS);
 }
 
+/* We, not a pod that had or has our name. */
+static bool is_counted_on(const struct situation *s)
+{
+	const struct member *own = cluster_member(s->cluster, s->self->name);
+	return own != NULL && own->failsafe_named && !s->self->replaced;
+}
+
 bool failsafe_is_due(const struct situation *s)
 {
 	const struct self *self = s->self;
 	struct instant t = lease_deadline(&self->hold);
 	if (!s->settings->failsafe || s->settings->paused || !lock_is_mine(s) || !instant_is_set(t) || self->released)
 		return false;
-	if (!self->failsafe_member || self->failsafe_asking || !store_is_silent(s) || !is_primary_up(s))
+	if (!is_counted_on(s) || self->failsafe_asking || !store_is_silent(s) || !is_primary_up(s))
 		return false;
 	int64_t again = s->settings->loop_wait_ms / 2 > ROUND_AGAIN_MS ? s->settings->loop_wait_ms / 2 : ROUND_AGAIN_MS;
 	return left_least_ms(t, s->now) > 0 && !within_ms(self->failsafe_round, again, s->now);
@@ -34,12 +43,20 @@ int64_t failsafe_hold_ms(const struct situation *s)
 	return hold;
 }
 
+/* An address may be that of our successor, or of whom we followed. */
+static bool asks_us(const struct situation *s, const struct failsafe_ping *ping)
+{
+	const struct member *own = cluster_member(s->cluster, s->self->name);
+	return ping->asked_uid[0] == '\0' || mutant(38) ||
+	       (own != NULL && !s->self->replaced && strcmp(own->pod_uid, ping->asked_uid) == 0);
+}
+
 bool failsafe_may_accept(const struct situation *s, const struct failsafe_ping *ping)
 {
 	const struct self *self = s->self;
 	bool other = self->sight.held && strcmp(self->sight.record.leader, ping->name) != 0 &&
 		     lease_is_taken(&self->sight, &self->hold.token, s->now);
-	if (s->instance->writable || other || strcmp(ping->name, self->name) == 0)
+	if (s->instance->writable || other || strcmp(ping->name, self->name) == 0 || !asks_us(s, ping))
 		return false;
 	return !has_lease(s) && !self->lock_writing;
 }
@@ -54,10 +71,51 @@ bool failsafe_is_active(const struct situation *s)
 	return is_running(s->self->failsafe_pinged, s->self->failsafe_hold_ms, s->now);
 }
 
+/* However long it may have counted on us: what an earlier agent of this pod agreed to has run out. */
+bool failsafe_is_free(const struct situation *s)
+{
+	int64_t longest = s->settings->ttl_ms;
+	if (s->cluster->lease_ttl_s * 1000 > longest)
+		longest = s->cluster->lease_ttl_s * 1000;
+	if (s->self->sight.record.ttl_s * 1000 > longest)
+		longest = s->self->sight.record.ttl_s * 1000;
+	return s->settings->failsafe && !s->self->replaced && !failsafe_is_active(s) &&
+	       elapsed_least_ms(s->self->started, s->now) > longest;
+}
+
+/* A pod on which the holder counts says that he does not: none of his rounds can have been complete since, and none will be, since
+ * his deadline is behind him. */
+static bool is_free_by_witness(const struct situation *s, const struct member *named)
+{
+	for (int i = 0; i < s->self->peer_count; i++) {
+		const struct peer_answer *peer = &s->self->peers[i];
+		if (strcmp(peer->failsafe_free_uid, named->pod_uid) == 0 && named->pod_uid[0] != '\0' &&
+		    within_ms(peer->answered, PEER_FRESH_MS, s->now))
+			return true;
+	}
+	return false;
+}
+
+/* A holder counts on pods that are there still, and we are none of them. Kubernetes lets go of a pod when its containers have ended. */
+static bool is_stranger(const struct situation *s)
+{
+	if (!s->settings->failsafe || !s->cluster->failsafe_known || is_counted_on(s) ||
+	    s->cluster->leader.record.leader[0] == '\0')
+		return false;
+	bool left = false;
+	for (int i = 0; i < s->cluster->member_count; i++) {
+		const struct member *m = &s->cluster->members[i];
+		if (m->failsafe_named && is_free_by_witness(s, m))
+			return false;
+		left |= m->failsafe_named;
+	}
+	return left;
+}
+
 /* Somebody who cannot be heard through the store counts on us, or on one who answered us; or would not be asked by us. */
 bool failsafe_bars(const struct situation *s)
 {
-	if (failsafe_is_active(s) || (s->settings->failsafe && s->self->failsafe_known && !s->self->failsafe_member))
+	if (failsafe_is_active(s) || is_stranger(s))
 		return true;
 	for (int i = 0; i < s->self->peer_count; i++)
 		if (s->self->peers[i].failsafe_active && within_ms(s->self->peers[i].answered, PEER_FRESH_MS, s->now))

@@ -192,10 +192,13 @@ uint32_t race_facts(const struct situation *s)
 	       when(any_primary(s), R(PRIMARY)) | when(any_ahead(s), R(AHEAD)) | when(any_preferred(s), R(PREFERRED));
 }
 
-/* Everything that does not depend on what the others say holds. Distrust does, and whether another one can lead: it is asked away. */
+/* Everything that does not depend on what the others say holds. Distrust does, whether another one can lead, and whether a primary
+ * counts on others: that is asked away. */
 bool race_is_candidate(const struct situation *s)
 {
 	uint32_t facts = race_facts(s) & ~(R(HEARD) | R(DISTRUST) | R(ANOTHER));
+	if (!failsafe_is_active(s))
+		facts &= ~R(FAILSAFE);
 	if (facts & R(NAMED))
 		facts &= ~(R(HOLDER) | R(LAGGING) | R(BEHIND));
 	return strcmp(rules[table_match(&race_table, facts)].id, "unheard") == 0;

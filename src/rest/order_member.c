@@ -50,6 +50,7 @@ static const struct fields failsafe_fields = {
 		{ .key = "api_url", .kind = FIELD_URL, .required = true },
 		{ .key = "conn_url", .kind = FIELD_URL, .required = true },
 		{ .key = "slots", .kind = FIELD_OBJECT },
+		{ .key = "howdah_asks", .kind = FIELD_NAME },
 	},
 	.takes_others = true,
 };
@@ -82,6 +83,7 @@ void order_failsafe(const struct asked *asked, struct rest_answer *answer)
 	text_copy(ping->conn_url, sizeof(ping->conn_url), body_get_text(body, "conn_url"));
 	int64_t hold_s;
 	bool says = json_i64(json_get(body, "howdah_hold_s"), &hold_s) && hold_s > 0 && hold_s <= HOLD_MAX_S;
+	text_copy(ping->asked_uid, sizeof(ping->asked_uid), body_get_text(body, "howdah_asks"));
 	ping->hold_ms = says ? hold_s * 1000 : 0;
 	answer->order.kind = ORDER_FAILSAFE;
 }

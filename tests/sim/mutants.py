@@ -52,6 +52,8 @@ MUTANTS = {
          ["--faults", "ttl,leader object deleted,agent killed,API outage,cut from the API,agent frozen"]),
     37: ("a leader object that is gone is made anew although another has led since", "I1", 400, 1,
          ["--faults", "machine paused,leader object deleted"]),
+    38: ("failsafe counts on a name, not on a pod", "I1", 300, 1,
+         ["--faults", "twin,cut from the API"]),
 }
 
 

@@ -30,6 +30,7 @@ static void lock_clear(struct lock *lock)
 	free(lock->retain_slots);
 	free(lock->timeline_token);
 	free(lock->failsafe);
+	free(lock->failsafe_uids);
 	*lock = (struct lock){ .last_renew_us = lock->last_renew_us };
 }
 
@@ -126,6 +127,8 @@ static struct json *held_annotations(const struct dcs *dcs, const char *renew_ti
 	annotation_set(annotations, ANNOTATION_HOLDER_UID, store_own_uid(dcs));
 	if (lock->write.failsafe != NULL)
 		annotation_set(annotations, "failsafe", lock->write.failsafe);
+	if (lock->write.failsafe_uids != NULL)
+		annotation_set(annotations, ANNOTATION_FAILSAFE, lock->write.failsafe_uids);
 	if (lock->work == LOCK_ACQUIRE) { /* the last holder's; our timeline begins with the promotion */
 		json_set_text(annotations, ANNOTATION_TIMELINE, NULL);
 		set_heir(dcs, annotations, "");
@@ -383,12 +386,14 @@ static void lock_begin(struct dcs *dcs, enum lock_work work, const struct dcs_lo
 	lock->retain_slots = copy_of(write->position.retain_slots);
 	lock->timeline_token = copy_of(write->position.timeline_token);
 	lock->failsafe = write->failsafe != NULL ? copy_of(write->failsafe) : NULL;
+	lock->failsafe_uids = write->failsafe_uids != NULL ? copy_of(write->failsafe_uids) : NULL;
 	text_copy(lock->pod_ip, sizeof(lock->pod_ip), write->pod_ip != NULL ? write->pod_ip : "");
 	lock->write.pod_ip = lock->pod_ip;
 	lock->write.position.slots = lock->slots;
 	lock->write.position.retain_slots = lock->retain_slots;
 	lock->write.position.timeline_token = lock->timeline_token;
 	lock->write.failsafe = lock->failsafe;
+	lock->write.failsafe_uids = lock->failsafe_uids;
 }
 
 /* Whether a write may begin at all; if not, done is told why. */

@@ -22,6 +22,7 @@ enum kind { KIND_PODS, KIND_STATE /* Endpoints or ConfigMaps */, KIND_COUNT };
 #define ANNOTATION_LEASE_TTL   "howdah.io/lease-ttl"
 #define ANNOTATION_INITIALIZER "howdah.io/initializer"
 #define ANNOTATION_NEXT        "howdah.io/next-timeline"
+#define ANNOTATION_FAILSAFE    "howdah.io/failsafe-uids"
 #define ANNOTATION_TIMELINES   "howdah.io/timelines"
 
 /* ---- access.c: where the API is and who we are ---- */
@@ -206,7 +207,7 @@ struct lock {
 	enum lock_work work;
 	struct call *call;
 	struct dcs_lock_write write; /* its texts are copies below */
-	char *slots, *retain_slots, *timeline_token, *failsafe;
+	char *slots, *retain_slots, *timeline_token, *failsafe, *failsafe_uids;
 	char pod_ip[HOST_SIZE];
 	struct lease_token token;
 	uint64_t version; /* that the present send is decided on */

@@ -279,6 +279,11 @@ const char *dcs_failsafe_text(const struct dcs *dcs)
 	return text_or(object_annotation(store_leader(dcs), "failsafe"), "");
 }
 
+const char *dcs_failsafe_uids_text(const struct dcs *dcs)
+{
+	return text_or(object_annotation(store_leader(dcs), ANNOTATION_FAILSAFE), "");
+}
+
 const char *dcs_beginnings_text(const struct dcs *dcs)
 {
 	return text_or(object_annotation(store_config(dcs), ANNOTATION_TIMELINES), "{}");

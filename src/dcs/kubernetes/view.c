@@ -2,6 +2,7 @@
 #include "dcs/kubernetes/private.h"
 
 #include "base/log.h"
+#include "base/mutant.h"
 #include "codec/status.h"
 #include "codec/units.h"
 
@@ -194,6 +195,33 @@ static void read_members(const struct cache *pods, const char *self, struct view
 	say_surplus(view, surplus);
 }
 
+static struct json *map_of(const char *text)
+{
+	struct err err;
+	return text != NULL && text[0] != '\0' ? json_parse(text, strlen(text), &err) : NULL;
+}
+
+/* By uid: a new pod of a name is not who agrees under it. Patroni names no uids, and leaves those of others standing: there an
+ * address says which pod is meant. */
+static void read_failsafe(const struct object *leader, struct cluster *cluster)
+{
+	AUTO(json) struct json *urls = map_of(object_annotation(leader, "failsafe"));
+	cluster->failsafe_known = json_is_object(urls) && json_count(urls) > 0;
+	if (!cluster->failsafe_known)
+		return;
+	AUTO(json) struct json *uids = map_of(object_annotation(leader, ANNOTATION_FAILSAFE));
+	const struct member *holder = cluster_member(cluster, cluster->leader.record.leader);
+	bool by_uid = json_is_object(uids) && (holder == NULL || holder->is_howdah);
+	for (int i = 0; i < cluster->member_count; i++) {
+		struct member *m = &cluster->members[i];
+		const char *url = json_get_text(urls, m->name), *uid = by_uid ? json_get_text(uids, m->name) : NULL;
+		if (url == NULL)
+			continue;
+		bool this_pod = uid != NULL ? text_equal(uid, m->pod_uid) : text_equal(url, m->api_url);
+		m->failsafe_named = this_pod || mutant(38);
+	}
+}
+
 /* Begun by a pod that has been deleted: nobody will finish it. One that another program began says nothing about who. */
 static bool initializer_is_gone(const struct object *config, const struct cluster *cluster)
 {
@@ -224,5 +252,6 @@ void view_build(const struct dcs *dcs)
 	read_config(store_config(dcs), view);
 	read_move(store_failover(dcs), &view->cluster);
 	read_members(&dcs->caches[KIND_PODS], dcs->params.name, view);
+	read_failsafe(store_leader(dcs), &view->cluster);
 	view->cluster.initializer_gone = initializer_is_gone(store_config(dcs), &view->cluster);
 }
