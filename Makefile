@@ -125,7 +125,7 @@ demo: ## three members, a killed leader, a frozen agent, in two minutes (KUBE=re
 	@tests/tools/install.sh demo
 	@BUILD=$(BUILD) $(PYTHON) tests/demo/demo.py
 
-bench: all ## what clients wait for and what idle members cost (BENCH="--quick --only failover ...")
+bench: all ## howdah beside Patroni: what clients wait for, what members cost (BENCH="--quick --only switchover ...")
 	@BUILD=$(BUILD) $(PYTHON) tests/bench/bench.py $(BENCH)
 
 soak: $(BUILD)/sim ## a long campaign of the simulator

@@ -52,7 +52,8 @@ def prepare(options):
 
 def versions(found):
     server = f"kube-apiserver {measure.server_version()}"
-    return {"versions": ", ".join([*(product.version for product in found), products.first_line([f"{bed.BIN}/postgres", "--version"]), server])}
+    postgres = products.first_line([f"{bed.BIN}/postgres", "--version"])
+    return {"versions": ", ".join([*(product.version for product in found), postgres, server])}
 
 
 def run(options, found, said):

@@ -1,4 +1,4 @@
-"""The clients of a measurement beside the stories' writer: they ask, hold sessions, insert at a steady rate, or ask REST as fast as they can."""
+"""The clients of a measurement beside the stories' writer: they hold sessions, insert at a steady rate, or ask REST as fast as they can."""
 import contextlib
 import re
 import subprocess

@@ -91,7 +91,8 @@ def conditions(versions, options):
     memory = int(re.search(r"MemTotal:\s+(\d+)", pathlib.Path("/proc/meminfo").read_text())[1])
     return {
         "date": datetime.date.today().isoformat(), **versions,
-        "machine": f"{os.cpu_count()} cores ({cpu[1] if cpu else platform.machine()}), {memory // 1024 ** 2} GB, Linux {platform.release()}",
+        "machine": f"{os.cpu_count()} cores ({cpu[1] if cpu else platform.machine()}), {memory // 1024 ** 2} GB, "
+                   f"Linux {platform.release()}",
         "load at the start": round(os.getloadavg()[0], 1),
         "rounds": options.count(), "idle window": f"{options.window()} s",
     }
