@@ -192,7 +192,7 @@ bool is_named(const struct situation *s)
 }
 
 /* Another one was meant, and can: the leader's heir for a moment after the release, a person's candidate while it is fit; the
- * leader who was told to go, while anybody else is (contract 5.10.1). */
+ * leader who was told to go, while anybody else is (contract 5.10.1) and has no less than it. */
 bool another_is_named(const struct situation *s)
 {
 	const struct move *m = &s->cluster->move;
@@ -205,5 +205,6 @@ bool another_is_named(const struct situation *s)
 		return false;
 	if (m->candidate[0] != '\0' && best_fit(s, m->candidate) != NULL)
 		return true;
-	return is_me(s, m->leader) && failover_is_possible(s);
+	const struct peer_answer *best = best_fit(s, "");
+	return is_me(s, m->leader) && best != NULL && best->lsn >= my_lsn(s);
 }

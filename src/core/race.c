@@ -150,11 +150,18 @@ static bool any_ahead(const struct situation *s)
 	return false;
 }
 
+/* By a person: at equal positions it leaves the lead to others. */
+static bool was_told_to_go(const struct situation *s, const struct peer_answer *peer)
+{
+	const struct move *m = &s->cluster->move;
+	return m->asked && m->at_us == 0 && strcmp(peer->name, m->leader) == 0;
+}
+
 static bool any_preferred(const struct situation *s)
 {
 	for (int i = 0; i < s->self->peer_count; i++) {
 		const struct peer_answer *peer = &s->self->peers[i];
-		if (counts(s, peer) && !peer->nofailover && peer->lsn == my_lsn(s) &&
+		if (counts(s, peer) && !peer->nofailover && !was_told_to_go(s, peer) && peer->lsn == my_lsn(s) &&
 		    peer->failover_priority > s->settings->failover_priority)
 			return true;
 	}

@@ -186,6 +186,7 @@ static bool clock_rate(UNUSED struct active *a, UNUSED int64_t for_us)
 	machine_new_rates(m);
 	clock_set_rate(&m->boot, m->steady_boot_ppm);
 	clock_set_rate(&m->raw, m->steady_raw_ppm);
+	supervisors_hear_of_clocks(m);
 	took_effect(FAULT_CLOCK_RATE);
 	return true;
 }

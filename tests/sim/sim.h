@@ -319,6 +319,8 @@ struct server *server_at(const char *ip, int port);
 struct supervisor;
 struct pg_message;
 struct supervisor *supervisor_start(struct pod *pod);
+void supervisors_hear_of_clocks(
+	const struct machine *machine); /* their kernel's timers go by clocks whose rate has changed */
 void supervisor_kill(struct supervisor *s, bool at_once);     /* process 1 dies: the kernel kills the rest */
 struct supervisor *supervisor_next(struct supervisor *after); /* all, those included whose container is ending */
 void supervisors_finish(void);

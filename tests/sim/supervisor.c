@@ -736,6 +736,13 @@ void supervisor_kill(struct supervisor *s, bool at_once)
 		sim_after(sim_between(0, 50) * MS_US, NULL, finish, s);
 }
 
+void supervisors_hear_of_clocks(const struct machine *machine)
+{
+	for (struct supervisor *s = world->supervisors; s; s = s->next)
+		if (!s->process->dead && s->pod->machine == machine && s->deadline_due)
+			watch_deadline(s);
+}
+
 struct supervisor *supervisor_next(struct supervisor *after)
 {
 	return after ? after->next : world->supervisors;

@@ -388,6 +388,34 @@ static void the_lock_is_given_back_while_the_archiver_goes_on(void **state UNUSE
 	assert_true(plans(ACT_RELEASE));
 }
 
+static void who_was_told_to_go_leads_again_when_nobody_else_has_as_much(void **state UNUSED)
+{
+	turn_replica(turn, 16000);
+	turn->cluster.move.asked = true;
+	text_copy(turn->cluster.move.leader, NAME_SIZE, "shop-0");
+	turn_peer(&turn->self, "shop-1", TURN_LSN);
+	turn_peer(&turn->self, "shop-2", TURN_LSN - 120);
+	turn_decide(turn);
+	assert_false(plans(ACT_ACQUIRE));
+	turn->self.peers[0].lsn = turn->self.peers[0].received_lsn = turn->self.peers[0].replayed_lsn = TURN_LSN - 120;
+	turn_decide(turn);
+	assert_true(plans(ACT_ACQUIRE));
+}
+
+static void the_priority_of_who_was_told_to_go_keeps_nobody_back(void **state UNUSED)
+{
+	turn_replica(turn, 16000);
+	turn_peer(&turn->self, "shop-1", TURN_LSN);
+	turn_peer(&turn->self, "shop-2", TURN_LSN);
+	turn->self.peers[1].failover_priority = 2;
+	turn_decide(turn);
+	assert_false(plans(ACT_ACQUIRE));
+	turn->cluster.move.asked = true;
+	text_copy(turn->cluster.move.leader, NAME_SIZE, "shop-2");
+	turn_decide(turn);
+	assert_true(plans(ACT_ACQUIRE));
+}
+
 /* shop-0 would take the lock of shop-2, which has run out; its pod is younger than the list of failsafe mode that shop-2 wrote. */
 static void recreated_in_failsafe_mode(void)
 {
@@ -484,6 +512,8 @@ int main(void)
 		TEST(a_new_agent_leaves_a_primary_alone_until_it_knows_whether_the_pause_is_over),
 		TEST(a_new_agent_in_a_pause_takes_the_lock_again_that_ran_out),
 		TEST(a_diverged_member_that_can_be_rewound_asks_the_leader),
+		TEST(who_was_told_to_go_leads_again_when_nobody_else_has_as_much),
+		TEST(the_priority_of_who_was_told_to_go_keeps_nobody_back),
 		TEST(whom_failsafe_mode_does_not_count_on_does_not_lead_past_those_that_it_does),
 		TEST(a_pod_that_no_primary_counts_on_lets_a_new_one_lead),
 		TEST(failsafe_mode_counts_on_nobody_who_is_gone),
