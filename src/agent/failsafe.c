@@ -56,6 +56,7 @@ static void end_round(struct agent *agent)
 		log_warning("failsafe: %s", !in_time ? "the members' answers came too late"
 						     : "not every member agreed that we go on without the store");
 	} else {
+		text_copy(agent->failsafe_agreed, sizeof(agent->failsafe_agreed), agent->failsafe_asked);
 		lease_extend(&self->hold, mutant(23) ? now : self->failsafe_round, agent->failsafe_for_ms);
 		if (!agent->failsafe_said)
 			log_warning("failsafe: the store is silent; every member agreed that we go on");
@@ -100,6 +101,22 @@ static void failsafe_url(const char *api_url, char *url, size_t size)
 	strbuf_add(&b, "/failsafe");
 }
 
+static void name_pod(struct strbuf *to, const char *name, const char *uid)
+{
+	strbuf_addf(to, "\n%s %s\n", name, uid != NULL ? uid : "");
+}
+
+/* Whom cannot be noted was not asked. */
+static void note_asked(struct agent *agent, const char *name, const char *uid)
+{
+	struct strbuf b;
+	size_t len = strlen(agent->failsafe_asked);
+	strbuf_init(&b, agent->failsafe_asked + len, sizeof(agent->failsafe_asked) - len);
+	name_pod(&b, name, uid);
+	if (!strbuf_ok(&b))
+		agent->failsafe_asked[len] = '\0';
+}
+
 static void ask(struct agent *agent, const char *name, const char *api_url, const char *uid)
 {
 	char url[URL_SIZE + 16];
@@ -107,6 +124,7 @@ static void ask(struct agent *agent, const char *name, const char *api_url, cons
 		agent->failsafe_refused = true; /* whoever cannot be asked has not agreed */
 		return;
 	}
+	note_asked(agent, name, uid);
 	struct peer_call *call = &agent->failsafe_calls[agent->failsafe_open++];
 	struct instant t = lease_deadline(&agent->self.hold);
 	int64_t third = left_least_ms(t, agent->self.failsafe_round) / 3;
@@ -161,6 +179,7 @@ void agent_ask_failsafe(struct agent *agent)
 	agent->self.failsafe_round = s.now;
 	agent->self.failsafe_asking = true;
 	agent->failsafe_refused = false;
+	agent->failsafe_asked[0] = '\0';
 	agent->failsafe_for_ms = failsafe_hold_ms(&s);
 	AUTO(json) struct json *urls = object_of(dcs_failsafe_text(agent->dcs));
 	AUTO(json) struct json *uids = object_of(dcs_failsafe_uids_text(agent->dcs));
@@ -171,6 +190,22 @@ void agent_ask_failsafe(struct agent *agent)
 	ask_all(agent, &written, &seen);
 	if (agent->failsafe_open == 0)
 		end_round(agent);
+}
+
+bool agent_failsafe_covers_lock(const struct agent *agent)
+{
+	AUTO(json) struct json *urls = object_of(dcs_failsafe_text(agent->dcs));
+	AUTO(json) struct json *uids = object_of(dcs_failsafe_uids_text(agent->dcs));
+	for (const struct json *item = json_is_object(urls) ? json_first(urls) : NULL; item != NULL;
+	     item = json_next(item)) {
+		char pod[NAME_SIZE + UID_SIZE + 4];
+		struct strbuf b;
+		strbuf_init(&b, pod, sizeof(pod));
+		name_pod(&b, json_key(item), json_get_text(uids, json_key(item)));
+		if (strcmp(json_key(item), agent->self.name) != 0 && strstr(agent->failsafe_agreed, pod) == NULL)
+			return false;
+	}
+	return json_is_object(urls);
 }
 
 void agent_cancel_failsafe(struct agent *agent)

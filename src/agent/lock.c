@@ -21,15 +21,19 @@ void agent_on_lock_send(void *arg, const struct lease_send *send)
 void agent_credit(struct agent *agent, struct instant now)
 {
 	struct self *self = &agent->self;
-	struct lease_token before = self->hold.token;
+	struct lease_hold before = self->hold;
 	if (!self->sight.held || !lease_credit(&self->hold, &self->sends, &self->sight.record))
 		return;
 	if (mutant(2))
 		self->hold.start = now;
 	self->lock_failed = self->released = false;
 	agent->failsafe_said = false;
-	if (lease_token_matches(&before, &self->sight.record))
+	if (lease_token_matches(&before.token, &self->sight.record)) {
+		/* older than a round of failsafe mode: what was agreed there goes on, unless it names others */
+		if (instant_is_set(before.extended) && agent_failsafe_covers_lock(agent))
+			lease_extend(&self->hold, before.extended, before.extended_ms);
 		return;
+	}
 	self->won_at = now;
 	self->confirmed = false;
 	log_info("the lock is ours, for %lld s", (long long)self->sight.record.ttl_s);

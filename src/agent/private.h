@@ -81,6 +81,8 @@ struct agent {
 	struct peer_call failsafe_calls[2 * MEMBERS_MAX];
 	size_t failsafe_open;                /* questions of the present round without an answer */
 	char *failsafe_urls, *failsafe_uids; /* as last written; NULL: not written */
+	char failsafe_asked[4096];           /* the pods of the present round: lines "name uid" */
+	char failsafe_agreed[4096];          /* of the last one in which all agreed */
 	bool failsafe_refused, failsafe_said;
 	int64_t failsafe_for_ms;
 	bool callback_running, callback_role_seen,
@@ -130,6 +132,7 @@ const char *agent_peer_password(const struct agent *agent);
 /* failsafe.c */
 void agent_name_failsafe_members(struct agent *agent);
 void agent_forget_failsafe_members(struct agent *agent);
+bool agent_failsafe_covers_lock(const struct agent *agent); /* all whom the lock names have agreed */
 void agent_ask_failsafe(struct agent *agent);
 void agent_cancel_failsafe(struct agent *agent);
 bool agent_take_failsafe_ping(struct agent *agent, const struct failsafe_ping *ping); /* false: refused */

@@ -121,6 +121,10 @@ void duties_add(const struct situation *s, struct plan *plan)
 enum member_role role_to_publish(const struct situation *s)
 {
 	const struct instance *i = s->instance;
+	const struct member *own = cluster_member(s->cluster, s->self->name);
+	/* what an earlier agent said of a primary that no deadline ends holds until it is known better */
+	if (!i->attached && own != NULL && own->paused)
+		return own->role;
 	if (i->tree == PG_TREE_PRIMARY && i->writable)
 		return ROLE_PRIMARY;
 	if (i->tree == PG_TREE_PROMOTING)

@@ -369,6 +369,17 @@ static void a_diverged_member_that_can_be_rewound_asks_the_leader(void **state U
 	assert_true(plans(ACT_STOP)); /* to be rewound */
 }
 
+static void a_primary_without_a_deadline_stays_one_for_the_others_until_its_supervisor_is_heard(void **state UNUSED)
+{
+	turn_leader(turn, 1000);
+	struct situation s = record_situation(turn);
+	turn->cluster.members[0].role = ROLE_PRIMARY;
+	turn->instance = (struct instance){ .attached = false };
+	assert_int_equal(role_to_publish(&s), ROLE_UNINITIALIZED);
+	turn->cluster.members[0].paused = true;
+	assert_int_equal(role_to_publish(&s), ROLE_PRIMARY);
+}
+
 static void the_lock_is_given_back_while_the_archiver_goes_on(void **state UNUSED)
 {
 	turn_leader(turn, 1000);
@@ -519,6 +530,7 @@ int main(void)
 		TEST(failsafe_mode_counts_on_nobody_who_is_gone),
 		TEST(an_agent_is_free_when_its_predecessor_can_have_promised_nothing_that_still_holds),
 		TEST(a_question_for_another_pod_is_not_agreed_to),
+		TEST(a_primary_without_a_deadline_stays_one_for_the_others_until_its_supervisor_is_heard),
 		TEST(the_lock_is_given_back_while_the_archiver_goes_on),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
