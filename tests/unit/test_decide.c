@@ -378,6 +378,7 @@ static void the_lock_is_given_back_while_the_archiver_goes_on(void **state UNUSE
 	turn->instance.answers = false;
 	turn->instance.control = CONTROL_SHUT_DOWN;
 	turn->instance.control_lsn = TURN_LSN - 100;
+	turn->instance.control_timeline = 7;
 	turn->self.ended_at = turn_ago(200);
 	turn_peer(&turn->self, "shop-1", TURN_LSN);
 	turn_peer(&turn->self, "shop-2", TURN_LSN);
@@ -486,6 +487,22 @@ static void a_question_for_another_pod_is_not_agreed_to(void **state UNUSED)
 	assert_false(failsafe_may_accept(&s, &ping));
 }
 
+/* Its PostgreSQL is down for a moment: its answer does not say that it is the primary, and it goes on as soon as it is up. */
+static void a_holder_does_not_say_that_no_primary_counts_on_it(void **state UNUSED)
+{
+	turn_leader(turn, 1000);
+	turn->self.started = turn_ago(600000);
+	turn->settings.failsafe = true;
+	turn->instance.tree = PG_TREE_DOWN;
+	turn->instance.writable = false;
+	struct situation s = record_situation(turn);
+	assert_false(failsafe_is_free(&s));
+	turn->self.hold = (struct lease_hold){ .ttl_ms = 0 };
+	assert_true(failsafe_is_free(&s));
+	turn->instance.writable = true;
+	assert_false(failsafe_is_free(&s));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make, unmake)
 
 int main(void)
@@ -519,6 +536,7 @@ int main(void)
 		TEST(failsafe_mode_counts_on_nobody_who_is_gone),
 		TEST(an_agent_is_free_when_its_predecessor_can_have_promised_nothing_that_still_holds),
 		TEST(a_question_for_another_pod_is_not_agreed_to),
+		TEST(a_holder_does_not_say_that_no_primary_counts_on_it),
 		TEST(the_lock_is_given_back_while_the_archiver_goes_on),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
