@@ -503,6 +503,35 @@ static void a_holder_does_not_say_that_no_primary_counts_on_it(void **state UNUS
 	assert_false(failsafe_is_free(&s));
 }
 
+/* In a pause nothing ends a primary that was told of it, and others go by the role in its pod. */
+static void what_may_be_writable_is_not_published_as_a_replica(void **state UNUSED)
+{
+	static const enum pg_tree trees[] = { PG_TREE_PROMOTING, PG_TREE_PRIMARY, PG_TREE_STANDBY, PG_TREE_STOPPING,
+					      PG_TREE_FENCING };
+	turn_leader(turn, 1000);
+	turn->instance.was_primary = false; /* the last look was at a standby's directory */
+	struct situation s = record_situation(turn);
+	for (size_t i = 0; i < ARRAY_SIZE(trees); i++) {
+		turn->instance.tree = trees[i];
+		enum member_role role = role_to_publish(&s);
+		assert_true(role != ROLE_REPLICA && role != ROLE_UNINITIALIZED);
+	}
+	turn->instance.writable = false;
+	turn->instance.tree = PG_TREE_STANDBY;
+	assert_int_equal(role_to_publish(&s), ROLE_REPLICA);
+}
+
+static void without_the_supervisor_a_role_stays_what_it_was(void **state UNUSED)
+{
+	turn_leader(turn, 1000);
+	turn->cluster.members[0].role = ROLE_PRIMARY;
+	turn->instance.attached = turn->instance.writable = false;
+	turn->instance.data = DATA_UNKNOWN;
+	turn->instance.tree = PG_TREE_UNKNOWN;
+	struct situation s = record_situation(turn);
+	assert_int_equal(role_to_publish(&s), ROLE_PRIMARY);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make, unmake)
 
 int main(void)
@@ -537,6 +566,8 @@ int main(void)
 		TEST(an_agent_is_free_when_its_predecessor_can_have_promised_nothing_that_still_holds),
 		TEST(a_question_for_another_pod_is_not_agreed_to),
 		TEST(a_holder_does_not_say_that_no_primary_counts_on_it),
+		TEST(what_may_be_writable_is_not_published_as_a_replica),
+		TEST(without_the_supervisor_a_role_stays_what_it_was),
 		TEST(the_lock_is_given_back_while_the_archiver_goes_on),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
