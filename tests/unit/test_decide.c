@@ -532,6 +532,15 @@ static void without_the_supervisor_a_role_stays_what_it_was(void **state UNUSED)
 	assert_int_equal(role_to_publish(&s), ROLE_PRIMARY);
 }
 
+static void who_leads_forgets_that_it_was_to_be_cloned_anew(void **state UNUSED)
+{
+	turn_replica(turn, 100);
+	struct situation s = record_situation(turn);
+	assert_false(reinitialize_is_over(&s));
+	turn_leader(turn, 1000);
+	assert_true(reinitialize_is_over(&s));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make, unmake)
 
 int main(void)
@@ -568,6 +577,7 @@ int main(void)
 		TEST(a_holder_does_not_say_that_no_primary_counts_on_it),
 		TEST(what_may_be_writable_is_not_published_as_a_replica),
 		TEST(without_the_supervisor_a_role_stays_what_it_was),
+		TEST(who_leads_forgets_that_it_was_to_be_cloned_anew),
 		TEST(the_lock_is_given_back_while_the_archiver_goes_on),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
