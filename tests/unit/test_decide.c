@@ -541,6 +541,24 @@ static void who_leads_forgets_that_it_was_to_be_cloned_anew(void **state UNUSED)
 	assert_true(reinitialize_is_over(&s));
 }
 
+/* After a restart of the agent nobody remembers that this was the primary. */
+static void nobody_on_another_timeline_has_everything_of_a_primary(void **state UNUSED)
+{
+	turn_leader(turn, 1000);
+	turn->instance.tree = PG_TREE_DOWN;
+	turn->instance.writable = turn->instance.answers = false;
+	turn->instance.nothing_left = turn->instance.term_pending = true;
+	turn->instance.control = CONTROL_SHUT_DOWN;
+	turn->instance.control_timeline = 7;
+	turn->instance.control_lsn = TURN_LSN;
+	turn->self.ended_at = turn_ago(200);
+	turn_peer(&turn->self, "shop-1", TURN_LSN + 120);
+	struct situation s = record_situation(turn);
+	assert_string_equal(heir_decide(&s), "shop-1");
+	turn->self.peers[0].timeline = 6;
+	assert_string_equal(heir_decide(&s), "");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make, unmake)
 
 int main(void)
@@ -578,6 +596,7 @@ int main(void)
 		TEST(what_may_be_writable_is_not_published_as_a_replica),
 		TEST(without_the_supervisor_a_role_stays_what_it_was),
 		TEST(who_leads_forgets_that_it_was_to_be_cloned_anew),
+		TEST(nobody_on_another_timeline_has_everything_of_a_primary),
 		TEST(the_lock_is_given_back_while_the_archiver_goes_on),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
