@@ -541,6 +541,21 @@ static void who_leads_forgets_that_it_was_to_be_cloned_anew(void **state UNUSED)
 	assert_true(reinitialize_is_over(&s));
 }
 
+static void a_promotion_is_cancelled_when_the_lock_is_lost(void **state UNUSED)
+{
+	turn_leader(turn, 1000);
+	turn->instance.tree = PG_TREE_STANDBY;
+	turn->instance.in_recovery = true;
+	turn->instance.writable = false;
+	turn->instance.job = PG_JOB_PROMOTE; /* it waits for pre_promote */
+	turn_decide(turn);
+	assert_false(plans(ACT_CANCEL_JOB));
+	turn->cluster.leader.record.transitions++;
+	turn->self.sight.record = turn->cluster.leader.record;
+	turn_decide(turn);
+	assert_true(plans(ACT_CANCEL_JOB));
+}
+
 /* After a restart of the agent nobody remembers that this was the primary. */
 static void nobody_on_another_timeline_has_everything_of_a_primary(void **state UNUSED)
 {
@@ -596,6 +611,7 @@ int main(void)
 		TEST(what_may_be_writable_is_not_published_as_a_replica),
 		TEST(without_the_supervisor_a_role_stays_what_it_was),
 		TEST(who_leads_forgets_that_it_was_to_be_cloned_anew),
+		TEST(a_promotion_is_cancelled_when_the_lock_is_lost),
 		TEST(nobody_on_another_timeline_has_everything_of_a_primary),
 		TEST(the_lock_is_given_back_while_the_archiver_goes_on),
 	};
