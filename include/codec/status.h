@@ -10,8 +10,9 @@
 bool status_parse(struct member *member, const char *text);
 
 /* Reads the answer of a peer's GET /patroni: everything of struct peer_answer but name and times. false: it cannot be
- * an answer of ours or Patroni's. */
-bool peer_answer_parse(struct peer_answer *answer, const char *text, size_t len);
+ * an answer of ours or Patroni's, or it says that it comes from another member than answer->name ("": any) or from another
+ * cluster than scope (NULL: any): an address may have become somebody else's. */
+bool peer_answer_parse(struct peer_answer *answer, const char *scope, const char *text, size_t len);
 
 /* pg_wal/TLI.history (contract 5.18). Bad lines are an error that names the line. */
 MUST_CHECK bool history_parse_file(struct history *history, const char *text, struct err *err);

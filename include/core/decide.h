@@ -130,6 +130,8 @@ enum end {
 enum end end_decide(const struct situation *s);
 const char *end_text(enum end reason);
 
+bool reinitialize_is_over(const struct situation *s); /* the wish for a new clone is forgotten */
+
 enum restart_step {
 	RESTART_NONE,
 	RESTART_WAIT, /* it is scheduled, or the server does not answer yet */

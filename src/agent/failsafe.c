@@ -127,7 +127,7 @@ static void ask(struct agent *agent, const char *name, const char *api_url, cons
 	note_asked(agent, name, uid);
 	struct peer_call *call = &agent->failsafe_calls[agent->failsafe_open++];
 	struct instant t = lease_deadline(&agent->self.hold);
-	int64_t third = left_least_ms(t, agent->self.failsafe_round) / 3;
+	int64_t third = left_least_ms(t, agent->self.failsafe_round) / 3 + 1; /* 0 would be no limit */
 	AUTO(text) char *body = ping_body(agent, uid);
 	*call = (struct peer_call){ .agent = agent, .sent = agent->self.failsafe_round };
 	text_copy(call->name, sizeof(call->name), name);

@@ -224,10 +224,12 @@ static void begin_restart(struct order *order, const struct situation *s)
 	self->restart.began = s->instance->tree == PG_TREE_DOWN; /* nothing to stop: only to be started */
 	self->restart.postmaster_start_us = s->instance->answers ? s->instance->postmaster_start.us : 0;
 	struct situation then = agent_situation(order->agent);
-	if (scheduled)
+	if (scheduled) {
 		end_with(order, 202, "Restart scheduled");
-	else if (restart_decide(&then) == RESTART_DROP)
+	} else if (restart_decide(&then) == RESTART_DROP) {
+		self->restart = (struct restart_order){ .asked = false }; /* what was refused is not done later */
 		end_with(order, 503, "restart conditions are not satisfied");
+	}
 }
 
 static void watch_restart(struct order *order, const struct situation *s)

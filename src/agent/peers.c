@@ -21,12 +21,13 @@ static struct peer_answer *slot_for(struct self *self, const char *name)
 	return peer;
 }
 
-static void take_answer(struct peer_answer *peer, const struct peer_call *call, const struct http_answer *answer,
-			struct instant now)
+static void take_answer(struct peer_answer *peer, const struct peer_call *call, const struct http_answer *answer)
 {
+	struct instant now = loop_now(call->agent->loop);
+	const char *scope = call->agent->config.scope;
 	struct peer_answer fresh = *peer;
 	fresh.asked = now;
-	fresh.silent = answer->status != 200 || !peer_answer_parse(&fresh, answer->body, answer->body_len);
+	fresh.silent = answer->status != 200 || !peer_answer_parse(&fresh, scope, answer->body, answer->body_len);
 	if (fresh.silent) {
 		peer->asked = now;
 		peer->silent = true;
@@ -51,7 +52,7 @@ static void call_done(void *arg, const struct http_answer *answer)
 	struct peer_answer *peer = slot_for(self, call->name);
 	call->call = NULL;
 	if (peer != NULL)
-		take_answer(peer, call, answer, loop_now(agent->loop));
+		take_answer(peer, call, answer);
 	if (--agent->calls_open == 0) {
 		self->asking = false;
 		self->ask_not_before = instant_after_ms(loop_now(agent->loop), again_ms(agent));

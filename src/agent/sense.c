@@ -116,7 +116,7 @@ static void sense_wishes(struct agent *agent, struct instant now)
 	enum restart_step step = restart_decide(&s);
 	if (step == RESTART_DONE || step == RESTART_DROP)
 		self->restart = (struct restart_order){ .asked = false };
-	if (s.instance->data == DATA_EMPTY)
+	if (reinitialize_is_over(&s))
 		self->reinitialize = false;
 }
 

@@ -61,7 +61,7 @@ static void freshen(struct member *member, const struct json *answer)
 {
 	struct peer_answer parsed = { .silent = false };
 	AUTO(text) char *text = json_print_text(answer, JSON_COMPACT);
-	if (!peer_answer_parse(&parsed, text, strlen(text)))
+	if (!peer_answer_parse(&parsed, NULL, text, strlen(text)))
 		return;
 	const char *stream = json_get_text(answer, "replication_state");
 	member_freshen(member, &parsed);

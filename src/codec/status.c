@@ -183,12 +183,22 @@ static void read_positions(struct peer_answer *answer, const struct json *xlog)
 		answer->lsn = get_lsn(xlog, "location");
 }
 
-bool peer_answer_parse(struct peer_answer *answer, const char *text, size_t len)
+/* Releases of old do not say their name. */
+static bool says_otherwise(const struct json *patroni, const char *key, const char *expected)
+{
+	const char *said = json_get_text(patroni, key);
+	return said != NULL && expected != NULL && expected[0] != '\0' && strcmp(said, expected) != 0;
+}
+
+bool peer_answer_parse(struct peer_answer *answer, const char *scope, const char *text, size_t len)
 {
 	struct err err;
 	AUTO(json) struct json *root = json_parse(text, len, &err);
 	const char *state = json_get_text(root, "state"), *role = json_get_text(root, "role");
-	if (state == NULL || role == NULL || !json_is_object(json_get(root, "patroni")))
+	const struct json *patroni = json_get(root, "patroni");
+	if (state == NULL || role == NULL || !json_is_object(patroni))
+		return false;
+	if (says_otherwise(patroni, "name", answer->name) || says_otherwise(patroni, "scope", scope))
 		return false;
 	const struct json *xlog = json_get(root, "xlog");
 	answer->silent = false;

@@ -25,6 +25,7 @@ enum database_fact {
 	FACT_D_UNSURE,    /* whether it has cannot be told yet */
 	FACT_D_REMAKE,    /* it can be rewound, or the settings allow to clone it anew, and the leader is alive */
 	FACT_D_NOT_NOW,   /* the last attempt failed a moment ago, or the lock is about to be given up */
+	FACT_D_LOST,      /* what is being done is a promotion, and the lock is not ours any more */
 	FACT_D_COUNT
 };
 #define D(name) (1u << FACT_D_##name)
@@ -49,6 +50,7 @@ static const char *const names[] = {
 	[FACT_D_UNSURE] = "the leader has not said yet where its timeline began",
 	[FACT_D_REMAKE] = "it can be rewound or cloned anew, and the leader is alive",
 	[FACT_D_NOT_NOW] = "it is too early: the cluster is unknown, an attempt just failed, or the lock goes",
+	[FACT_D_LOST] = "a promotion is under way and the lock is not ours",
 };
 static_assert(ARRAY_SIZE(names) == FACT_D_COUNT, "every fact has a name");
 static_assert(FACT_D_COUNT <= FACTS_MAX, "small enough to enumerate");
@@ -58,6 +60,8 @@ static_assert(FACT_D_COUNT <= FACTS_MAX, "small enough to enumerate");
 static const struct rule rules[] = {
 	{ "leaving-busy", D(READY) | D(JOB) | D(LEAVING), D(STANDBY) | D(PRIMARY), { ACT_CANCEL_JOB },
 	  "the container is asked to end: what can be cancelled is" },
+	{ "lost-busy", D(READY) | D(JOB) | D(LOST), 0, { ACT_CANCEL_JOB },
+	  "the lock was lost before the promotion: it is cancelled while it can be" },
 	{ "busy", D(JOB), 0, { ACT_NONE },
 	  "something is being done to PostgreSQL" },
 	{ "no-supervisor", 0, D(READY), { ACT_NONE },
@@ -110,6 +114,8 @@ static bool possible(uint32_t f)
 	if ((f & D(LEAVING)) && !(f & D(END)))
 		return false;
 	if ((f & D(REMAKE)) && !(f & D(LEADER)))
+		return false;
+	if ((f & D(LOST)) && (!(f & D(JOB)) || (f & D(LEASE))))
 		return false;
 	return !((f & D(GATE)) && (!(f & D(LEASE)) || !(f & D(READY)) || (f & (D(FOREIGN) | D(LEAVING)))));
 }
@@ -185,5 +191,5 @@ uint32_t database_facts(const struct situation *s)
 	       when(follows_rightly(s), D(FOLLOWING)) |
 	       when(is_diverged(rejoin) && !i->bootstrap_attempt, D(DIVERGED)) |
 	       when(rejoin == REJOIN_WAIT, D(UNSURE)) | when(leader && (rewinds || may_clone_anew(s)), D(REMAKE)) |
-	       when(start_is_too_early(s), D(NOT_NOW));
+	       when(start_is_too_early(s), D(NOT_NOW)) | when(i->job == PG_JOB_PROMOTE && !lock_is_mine(s), D(LOST));
 }

@@ -117,20 +117,28 @@ void duties_add(const struct situation *s, struct plan *plan)
 		plan_add(plan, ACT_SYNC_SLOTS);
 }
 
-/* The label is set from the moment the lock is confirmed, before promotion ends (safety.md S18). */
+/* Without the supervisor's word it is what it was: in a pause others go by it (safety.md S11). */
+static enum member_role role_said(const struct situation *s)
+{
+	const struct member *own = cluster_member(s->cluster, s->self->name);
+	return own != NULL ? own->role : ROLE_UNINITIALIZED;
+}
+
+/* The label is set from the moment the lock is confirmed, before promotion ends (safety.md S18). Whatever may be writable is no
+ * replica: promoted by hand in a pause, or not yet stopped. */
 enum member_role role_to_publish(const struct situation *s)
 {
 	const struct instance *i = s->instance;
-	const struct member *own = cluster_member(s->cluster, s->self->name);
-	/* what an earlier agent said of a primary that no deadline ends holds until it is known better */
-	if (!i->attached && own != NULL && own->paused)
-		return own->role;
-	if (i->tree == PG_TREE_PRIMARY && i->writable)
+	if (i->tree == PG_TREE_UNKNOWN)
+		return role_said(s);
+	if ((i->tree == PG_TREE_PRIMARY || i->tree == PG_TREE_STANDBY) && i->writable)
 		return ROLE_PRIMARY;
 	if (i->tree == PG_TREE_PROMOTING)
 		return ROLE_PROMOTED;
 	if (i->tree == PG_TREE_STANDBY || i->tree == PG_TREE_STARTING)
 		return ROLE_REPLICA;
+	if (i->writable)
+		return ROLE_DEMOTED;
 	if (!has_data(s))
 		return ROLE_UNINITIALIZED;
 	return i->was_primary ? ROLE_DEMOTED : ROLE_REPLICA;

@@ -51,6 +51,12 @@ int64_t restart_wait_ms(const struct situation *s)
 	return (r->at_us - s->wall.us) / 1000 + 1;
 }
 
+/* It has been done; or we lead: what was asked of a replica is not to be done to a leader, nor to what it will be one day. */
+bool reinitialize_is_over(const struct situation *s)
+{
+	return s->instance->data == DATA_EMPTY || lock_is_mine(s);
+}
+
 enum end end_decide(const struct situation *s)
 {
 	if (s->instance->term_pending)

@@ -71,7 +71,8 @@ bool failsafe_is_active(const struct situation *s)
 	return is_running(s->self->failsafe_pinged, s->self->failsafe_hold_ms, s->now);
 }
 
-/* However long it may have counted on us: what an earlier agent of this pod agreed to has run out. */
+/* However long it may have counted on us: what an earlier agent of this pod agreed to has run out. A holder counts on others, also
+ * while its PostgreSQL is down for a moment: it can tell nobody that it does not. */
 bool failsafe_is_free(const struct situation *s)
 {
 	int64_t longest = s->settings->ttl_ms;
@@ -79,8 +80,8 @@ bool failsafe_is_free(const struct situation *s)
 		longest = s->cluster->lease_ttl_s * 1000;
 	if (s->self->sight.record.ttl_s * 1000 > longest)
 		longest = s->self->sight.record.ttl_s * 1000;
-	return s->settings->failsafe && !s->self->replaced && !failsafe_is_active(s) &&
-	       elapsed_least_ms(s->self->started, s->now) > longest;
+	return s->settings->failsafe && !s->self->replaced && !has_lease(s) && !s->instance->writable &&
+	       !failsafe_is_active(s) && elapsed_least_ms(s->self->started, s->now) > longest;
 }
 
 /* A pod on which the holder counts says that he does not: none of his rounds can have been complete since, and none will be, since

@@ -144,7 +144,8 @@ bool is_handing_over(const struct situation *s)
 /* It has received the record of our shutdown, and with it all that was ever committed here. After a crash that cannot be told. */
 static bool has_everything(const struct situation *s, const struct peer_answer *peer)
 {
-	return s->instance->control == CONTROL_SHUT_DOWN && peer->lsn > s->instance->control_lsn;
+	const struct instance *i = s->instance;
+	return i->control == CONTROL_SHUT_DOWN && peer->timeline == i->control_timeline && peer->lsn > i->control_lsn;
 }
 
 const char *heir_decide(const struct situation *s)

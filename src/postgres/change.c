@@ -34,6 +34,8 @@ enum step_result step_promote_arm(struct postgres *pg, UNUSED bool first)
 	const struct instance *in = &pg->instance;
 	if (!in->attached || in->tree != PG_TREE_STANDBY || !in->in_recovery)
 		return job_fail(pg, "it is not a standby that is up");
+	if (!job_lease_holds(pg, &err))
+		return job_fail(pg, "%s", err.text);
 	if (!use_up(pg, in->timeline, pg->job.timeline, &err))
 		return job_fail(pg, "%s", err.text);
 	uint32_t next = datadir_next_timeline(pg, in->timeline);

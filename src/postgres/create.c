@@ -210,12 +210,20 @@ enum step_result step_undo(struct postgres *pg, UNUSED bool first)
 	return STEP_FAIL;
 }
 
+/* A file that could not be removed or moved would pass for a part of what is made next. */
+static bool is_emptied(const struct postgres *pg, struct err *err)
+{
+	const char *dir = pg->config->data_dir;
+	return (datadir_is_empty(dir) > 0 && !datadir_has(pg, making_name)) ||
+	       err_set(err, ERR_OTHER, "%s cannot be emptied", dir);
+}
+
 enum step_result step_undo_wait(struct postgres *pg, UNUSED bool first)
 {
 	struct err err;
 	if (remover_busy(pg))
 		return STEP_WAIT;
-	if (marker_remove(pg, "changing", &err) && marker_remove(pg, "bootstrap", &err))
+	if (is_emptied(pg, &err) && marker_remove(pg, "changing", &err) && marker_remove(pg, "bootstrap", &err))
 		return STEP_NEXT;
 	log_warning("postgres: %s", err.text);
 	return STEP_FAIL;
@@ -257,7 +265,8 @@ enum step_result step_aside_wait(struct postgres *pg, UNUSED bool first)
 	struct err err;
 	if (remover_busy(pg))
 		return STEP_WAIT;
-	if (!forget_old(pg, &err) || !marker_remove(pg, "changing", &err) || !marker_remove(pg, "bootstrap", &err))
+	if (!is_emptied(pg, &err) || !forget_old(pg, &err) || !marker_remove(pg, "changing", &err) ||
+	    !marker_remove(pg, "bootstrap", &err))
 		return job_fail(pg, "%s", err.text);
 	return STEP_NEXT;
 }

@@ -348,7 +348,8 @@ enum step_result job_send(struct postgres *pg, enum frame_type type, const void 
 enum step_result job_reply(struct postgres *pg, const char *what); /* STEP_NEXT once it is REPLY_OK */
 enum step_result job_query(struct postgres *pg, const char *sql, bool first, const char *what);
 enum step_result run_result(struct postgres *pg, const char *what); /* the end of a program as a step's result */
-bool forget_old(struct postgres *pg, struct err *err);              /* markers of what is not there any more */
+MUST_CHECK bool job_lease_holds(const struct postgres *pg, struct err *err); /* the one of PROMOTE or START_PRIMARY */
+bool forget_old(struct postgres *pg, struct err *err);                       /* markers of what is not there any more */
 
 step_fn step_programs, step_initdb_prepare, step_initdb_run, step_initdb_finish, step_clone_prepare, step_clone_run,
 	step_clone_finish, step_undo, step_undo_wait, step_aside, step_aside_wait;

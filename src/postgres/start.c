@@ -20,6 +20,16 @@ static bool may_start(const struct postgres *pg, struct err *err)
 	return in->data == DATA_OK || err_set(err, ERR_OTHER, "there is no data directory to start");
 }
 
+/* The lease of the decision may have run out while a program of people's was waited for. A deadline of a later one says nothing of it:
+ * others may have led in between. */
+bool job_lease_holds(const struct postgres *pg, struct err *err)
+{
+	char token[TOKEN_MAX];
+	lease_token_to_text(&pg->job.token, token, sizeof(token));
+	return text_equal(token, pg->instance.token) ||
+	       err_set(err, ERR_OTHER, "the lease it was decided on is not in force any more");
+}
+
 enum step_result step_prepare_standby(struct postgres *pg, UNUSED bool first)
 {
 	struct err err;
@@ -37,7 +47,7 @@ enum step_result step_prepare_primary(struct postgres *pg, UNUSED bool first)
 	struct err err;
 	struct upstream nobody = { .port = 0 };
 	datadir_look(pg);
-	if (!may_start(pg, &err))
+	if (!may_start(pg, &err) || !job_lease_holds(pg, &err))
 		return job_fail(pg, "%s", err.text);
 	if (pg->instance.has_standby_signal)
 		return job_fail(pg, "it is a standby: promote it");

@@ -235,8 +235,10 @@ static const struct route routes[] = {
 	  { "failsafe" },
 	  .answer = order_failsafe,
 	  .access = ACCESS_OF_MEMBERS,
-	  .text = "Asked by a primary that has lost the store: `name`, `api_url`, `conn_url`, `slots`. 200 when it may "
-		  "go on, 500 when this is a primary, 502 while failsafe mode is off" },
+	  .text = "Asked by a primary that has lost the store: `name`, `api_url`, `conn_url`, `slots`; a howdah says "
+		  "for "
+		  "how long (`howdah_hold_s`) and which pod it means (`howdah_asks`). 200 when it may go on, 500 when "
+		  "this is a primary, 502 while failsafe mode is off" },
 	{ ON_POST, MATCH_SEGMENT, { "sigterm" }, .answer = refuse_sigterm, .text = "Not supported: 501" },
 	{ ON_POST, MATCH_SEGMENT, { "citus" }, .answer = refuse_citus, .text = "Not supported: 501" },
 	{ ON_POST,

@@ -50,6 +50,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	try_status(text);
 	try_history(text);
-	(void)peer_answer_parse(&answer, (const char *)data, size);
+	(void)peer_answer_parse(&answer, NULL, (const char *)data, size);
 	return 0;
 }

@@ -45,6 +45,7 @@ static void print_state(void *arg)
 	json_set_bool(o, "crashed", in->crashed);
 	json_set_bool(o, "fenced", in->fenced);
 	json_set_bool(o, "deadline", instant_is_set(in->deadline));
+	json_set_text(o, "token", in->token);
 	json_set_text(o, "data", dirs[in->data]);
 	json_set_text(o, "system_identifier", in->system_identifier);
 	json_set_i64(o, "control", in->control);
@@ -187,6 +188,8 @@ static bool act_by_hand(struct driver *d, char *const words[])
 		postgres_sync_passwords(d->pg);
 	else if (text_equal(verb, "stop_after_checkpoint"))
 		postgres_stop_after_checkpoint(d->pg);
+	else if (text_equal(verb, "lease")) /* the next one: the deadline is of it from its next renewal on */
+		d->token.transitions++;
 	else
 		return false;
 	return true;

@@ -489,6 +489,22 @@ def test_a_promotion_is_cancelled_while_pre_promote_runs(standby, script):
     assert not is_alive(int(said()[1].split()[0])) and len(said()) == 2
 
 
+def test_a_promotion_is_not_finished_under_another_lease(standby, script):
+    path, said = script("slow", "while [ ! -e $0.goes-on ]; do sleep 0.05; done")
+    standby.say("deadline", 10000)
+    before = standby.wait(lambda s: s["deadline"])["token"]
+    put(standby, "pre_promote", str(path))
+    standby.say("promote")
+    until(said, "pre_promote")
+    standby.say("lease")
+    standby.wait(lambda s: s["token"] != before)
+    path.with_name("slow.goes-on").touch()
+    standby.wait(lambda s: s["job"] == "none")
+    assert standby.state["failure"] == "the lease it was decided on is not in force any more"
+    assert standby.state["armed_timeline"] == 0 and standby.sql("SELECT pg_is_in_recovery()") == "t"
+    assert standby.do("promote")["timeline"] == 2
+
+
 def test_before_stop_sees_the_server_and_cannot_prevent_the_stop(primary, script):
     seen = primary.home / "hooks" / "seen"
     path, _ = script("before", f"cp $PGDATA/postmaster.pid {seen}; exit 1")

@@ -369,17 +369,6 @@ static void a_diverged_member_that_can_be_rewound_asks_the_leader(void **state U
 	assert_true(plans(ACT_STOP)); /* to be rewound */
 }
 
-static void a_primary_without_a_deadline_stays_one_for_the_others_until_its_supervisor_is_heard(void **state UNUSED)
-{
-	turn_leader(turn, 1000);
-	struct situation s = record_situation(turn);
-	turn->cluster.members[0].role = ROLE_PRIMARY;
-	turn->instance = (struct instance){ .attached = false };
-	assert_int_equal(role_to_publish(&s), ROLE_UNINITIALIZED);
-	turn->cluster.members[0].paused = true;
-	assert_int_equal(role_to_publish(&s), ROLE_PRIMARY);
-}
-
 static void the_lock_is_given_back_while_the_archiver_goes_on(void **state UNUSED)
 {
 	turn_leader(turn, 1000);
@@ -389,6 +378,7 @@ static void the_lock_is_given_back_while_the_archiver_goes_on(void **state UNUSE
 	turn->instance.answers = false;
 	turn->instance.control = CONTROL_SHUT_DOWN;
 	turn->instance.control_lsn = TURN_LSN - 100;
+	turn->instance.control_timeline = 7;
 	turn->self.ended_at = turn_ago(200);
 	turn_peer(&turn->self, "shop-1", TURN_LSN);
 	turn_peer(&turn->self, "shop-2", TURN_LSN);
@@ -497,6 +487,93 @@ static void a_question_for_another_pod_is_not_agreed_to(void **state UNUSED)
 	assert_false(failsafe_may_accept(&s, &ping));
 }
 
+/* Its PostgreSQL is down for a moment: its answer does not say that it is the primary, and it goes on as soon as it is up. */
+static void a_holder_does_not_say_that_no_primary_counts_on_it(void **state UNUSED)
+{
+	turn_leader(turn, 1000);
+	turn->self.started = turn_ago(600000);
+	turn->settings.failsafe = true;
+	turn->instance.tree = PG_TREE_DOWN;
+	turn->instance.writable = false;
+	struct situation s = record_situation(turn);
+	assert_false(failsafe_is_free(&s));
+	turn->self.hold = (struct lease_hold){ .ttl_ms = 0 };
+	assert_true(failsafe_is_free(&s));
+	turn->instance.writable = true;
+	assert_false(failsafe_is_free(&s));
+}
+
+/* In a pause nothing ends a primary that was told of it, and others go by the role in its pod. */
+static void what_may_be_writable_is_not_published_as_a_replica(void **state UNUSED)
+{
+	static const enum pg_tree trees[] = { PG_TREE_PROMOTING, PG_TREE_PRIMARY, PG_TREE_STANDBY, PG_TREE_STOPPING,
+					      PG_TREE_FENCING };
+	turn_leader(turn, 1000);
+	turn->instance.was_primary = false; /* the last look was at a standby's directory */
+	struct situation s = record_situation(turn);
+	for (size_t i = 0; i < ARRAY_SIZE(trees); i++) {
+		turn->instance.tree = trees[i];
+		enum member_role role = role_to_publish(&s);
+		assert_true(role != ROLE_REPLICA && role != ROLE_UNINITIALIZED);
+	}
+	turn->instance.writable = false;
+	turn->instance.tree = PG_TREE_STANDBY;
+	assert_int_equal(role_to_publish(&s), ROLE_REPLICA);
+}
+
+static void without_the_supervisor_a_role_stays_what_it_was(void **state UNUSED)
+{
+	turn_leader(turn, 1000);
+	turn->cluster.members[0].role = ROLE_PRIMARY;
+	turn->instance.attached = turn->instance.writable = false;
+	turn->instance.data = DATA_UNKNOWN;
+	turn->instance.tree = PG_TREE_UNKNOWN;
+	struct situation s = record_situation(turn);
+	assert_int_equal(role_to_publish(&s), ROLE_PRIMARY);
+}
+
+static void who_leads_forgets_that_it_was_to_be_cloned_anew(void **state UNUSED)
+{
+	turn_replica(turn, 100);
+	struct situation s = record_situation(turn);
+	assert_false(reinitialize_is_over(&s));
+	turn_leader(turn, 1000);
+	assert_true(reinitialize_is_over(&s));
+}
+
+static void a_promotion_is_cancelled_when_the_lock_is_lost(void **state UNUSED)
+{
+	turn_leader(turn, 1000);
+	turn->instance.tree = PG_TREE_STANDBY;
+	turn->instance.in_recovery = true;
+	turn->instance.writable = false;
+	turn->instance.job = PG_JOB_PROMOTE; /* it waits for pre_promote */
+	turn_decide(turn);
+	assert_false(plans(ACT_CANCEL_JOB));
+	turn->cluster.leader.record.transitions++;
+	turn->self.sight.record = turn->cluster.leader.record;
+	turn_decide(turn);
+	assert_true(plans(ACT_CANCEL_JOB));
+}
+
+/* After a restart of the agent nobody remembers that this was the primary. */
+static void nobody_on_another_timeline_has_everything_of_a_primary(void **state UNUSED)
+{
+	turn_leader(turn, 1000);
+	turn->instance.tree = PG_TREE_DOWN;
+	turn->instance.writable = turn->instance.answers = false;
+	turn->instance.nothing_left = turn->instance.term_pending = true;
+	turn->instance.control = CONTROL_SHUT_DOWN;
+	turn->instance.control_timeline = 7;
+	turn->instance.control_lsn = TURN_LSN;
+	turn->self.ended_at = turn_ago(200);
+	turn_peer(&turn->self, "shop-1", TURN_LSN + 120);
+	struct situation s = record_situation(turn);
+	assert_string_equal(heir_decide(&s), "shop-1");
+	turn->self.peers[0].timeline = 6;
+	assert_string_equal(heir_decide(&s), "");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make, unmake)
 
 int main(void)
@@ -530,7 +607,12 @@ int main(void)
 		TEST(failsafe_mode_counts_on_nobody_who_is_gone),
 		TEST(an_agent_is_free_when_its_predecessor_can_have_promised_nothing_that_still_holds),
 		TEST(a_question_for_another_pod_is_not_agreed_to),
-		TEST(a_primary_without_a_deadline_stays_one_for_the_others_until_its_supervisor_is_heard),
+		TEST(a_holder_does_not_say_that_no_primary_counts_on_it),
+		TEST(what_may_be_writable_is_not_published_as_a_replica),
+		TEST(without_the_supervisor_a_role_stays_what_it_was),
+		TEST(who_leads_forgets_that_it_was_to_be_cloned_anew),
+		TEST(a_promotion_is_cancelled_when_the_lock_is_lost),
+		TEST(nobody_on_another_timeline_has_everything_of_a_primary),
 		TEST(the_lock_is_given_back_while_the_archiver_goes_on),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

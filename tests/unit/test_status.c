@@ -149,7 +149,7 @@ static void tags_say_whether_a_member_may_lead(void **state)
 static bool answer_of(struct peer_answer *answer, const char *text)
 {
 	*answer = (struct peer_answer){ .name = "p", .asked = { 1, 1 }, .silent = true };
-	return peer_answer_parse(answer, text, strlen(text));
+	return peer_answer_parse(answer, "s", text, strlen(text));
 }
 
 static void a_replicas_answer_is_read(void **state)
@@ -200,6 +200,21 @@ static void what_is_no_answer_is_refused(void **state)
 					   "{\"state\":\"running\",\"patroni\":{}}" };
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
 		assert_false(answer_of(&answer, bad[i]));
+}
+
+/* The address of a pod that is gone may be another's by now. */
+static void another_members_answer_is_nobodys(void **state)
+{
+	(void)state;
+	struct peer_answer answer;
+	static const char *const others[] = { "{\"scope\":\"s\",\"name\":\"q\"}", "{\"scope\":\"t\",\"name\":\"p\"}" };
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
+		char text[128];
+		snprintf(text, sizeof(text), "{\"state\":\"running\",\"role\":\"primary\",\"patroni\":%s}", others[i]);
+		assert_false(answer_of(&answer, text));
+		answer = (struct peer_answer){ .name = "" };
+		assert_true(peer_answer_parse(&answer, NULL, text, strlen(text)));
+	}
 }
 
 static void a_history_file_is_read(void **state)
@@ -324,6 +339,7 @@ int main(void)
 		cmocka_unit_test(a_replicas_answer_is_read),
 		cmocka_unit_test(a_primarys_answer_is_read),
 		cmocka_unit_test(what_is_no_answer_is_refused),
+		cmocka_unit_test(another_members_answer_is_nobodys),
 		cmocka_unit_test(a_history_file_is_read),
 		cmocka_unit_test(bad_history_lines_are_named),
 		cmocka_unit_test(the_oldest_timelines_are_dropped),
