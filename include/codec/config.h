@@ -153,6 +153,8 @@ MUST_CHECK bool config_apply_dynamic(struct config *config, const char *json_tex
 /* What goes to the `config` annotation when the cluster is initialised: bootstrap.dcs on top of nothing, "{}" when
  * there is none. free() it. */
 char *config_bootstrap_dynamic(const struct config *config);
+/* The dynamic configuration that is in force, as it was given. free() it. */
+char *config_dynamic_text(const struct config *config);
 void config_clear(struct config *config); /* frees the trees */
 
 /* Strict: every problem is reported as `file:line: key: "value" reason: what is allowed`; returns how many there were.

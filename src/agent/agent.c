@@ -68,6 +68,7 @@ static void apply_config(struct agent *agent)
 		return;
 	}
 	agent->said_is_old = true;
+	agent->cache_is_right = false;
 	agent_apply_times(agent);
 }
 
@@ -93,6 +94,7 @@ static void turn(void *arg)
 		agent_act(agent, plan.actions[i]);
 	orders_turn(agent);
 	agent_callbacks_turn(agent);
+	agent_keep_config(agent);
 }
 
 static bool same_instance(const struct seen_instance *a, const struct seen_instance *b)
@@ -160,13 +162,6 @@ static bool create_postgres(struct agent *agent, struct err *err)
 	return agent->pg != NULL;
 }
 
-/* Until the store says otherwise, what the cluster would be begun with is in force (contract 2.1). */
-static bool apply_bootstrap_config(struct config *config, struct err *err)
-{
-	AUTO(text) char *text = config_bootstrap_dynamic(config);
-	return config_apply_dynamic(config, text, err) || err_wrap(err, "bootstrap.dcs");
-}
-
 struct agent *agent_create(struct loop *loop, const struct agent_params *params, struct err *err)
 {
 	struct agent *agent = calloc(1, sizeof(*agent));
@@ -184,7 +179,7 @@ struct agent *agent_create(struct loop *loop, const struct agent_params *params,
 	agent->watches_files = params->watch_files;
 	agent->orders = orders_create();
 	agent->http = http_client_create(loop, "howdah/" HOWDAH_VERSION);
-	if (!apply_bootstrap_config(&agent->config, err) || !create_dcs(agent, err) || !create_postgres(agent, err))
+	if (!agent_begin_config(&agent->config, err) || !create_dcs(agent, err) || !create_postgres(agent, err))
 		goto fail;
 	agent->rest = agent_start_rest(agent, err);
 	if (agent->rest == NULL)

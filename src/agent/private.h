@@ -90,6 +90,8 @@ struct agent {
 	bool clone_from_leader; /* the next clone, by a person's word */
 	const char *const *environment;
 	bool watches_files, was_paused;
+	bool cache_is_right; /* the file beside the data says what is in force */
+	struct instant cache_failed;
 	uint64_t config_stamp, tls_stamp;
 	struct loop_timer *reload_timer, *look_timer;
 	struct recorder *recorder; /* NULL: none */
@@ -148,6 +150,10 @@ void agent_write_history(struct agent *agent);
 void agent_sync_slots(struct agent *agent);
 void agent_member_slots(const struct agent *agent, char *text,
 			size_t size); /* slot names of the other members, one a line */
+
+/* cache.c */
+MUST_CHECK bool agent_begin_config(struct config *config, struct err *err); /* what is in force until the store is read */
+void agent_keep_config(struct agent *agent);
 
 /* callbacks.c */
 void agent_callbacks_turn(struct agent *agent);

@@ -264,6 +264,11 @@ char *config_bootstrap_dynamic(const struct config *config)
 	return json_print_text(json_is_object(dynamic) ? dynamic : nothing, JSON_COMPACT);
 }
 
+char *config_dynamic_text(const struct config *config)
+{
+	return json_print_text(config->dynamic, JSON_COMPACT);
+}
+
 void config_clear(struct config *config)
 {
 	free_derived(config);
