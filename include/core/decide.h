@@ -181,6 +181,7 @@ bool timeline_is_claimed(const struct situation *s); /* our claim stands in the 
 /* Whom this member would follow: the lock's holder if it is another one and is known; NULL otherwise. */
 const struct member *leader_to_follow(const struct situation *s);
 
+bool is_foreign(const struct situation *s); /* the data directory and the store name different systems */
 /* Somebody else answers and could lead now. */
 bool failover_is_possible(const struct situation *s);
 bool lock_is_mine(const struct situation *s); /* we have a token and the record carries it */

@@ -82,6 +82,8 @@ static void turn(void *arg)
 		agent->counters.stall_us_max = stall_us;
 	if (!agent->config_known && dcs_view(agent->dcs)->loaded)
 		apply_config(agent); /* whether it says "paused" counts from the first look on */
+	if (!agent_name_is_free(agent))
+		return;
 	agent_sense(agent, agent->turned);
 	struct situation s = agent_situation(agent);
 	struct plan plan = decide(&s);
@@ -177,6 +179,8 @@ struct agent *agent_create(struct loop *loop, const struct agent_params *params,
 	agent->said_is_old = true;
 	agent->environment = params->environment;
 	agent->watches_files = params->watch_files;
+	agent->on_refused = params->on_refused;
+	agent->on_refused_arg = params->on_refused_arg;
 	agent->orders = orders_create();
 	agent->http = http_client_create(loop, "howdah/" HOWDAH_VERSION);
 	if (!agent_begin_config(&agent->config, err) || !create_dcs(agent, err) || !create_postgres(agent, err))
@@ -208,6 +212,7 @@ void agent_destroy(struct agent *agent)
 	agent_stop_rest(agent);
 	agent_cancel_peers(agent);
 	agent_cancel_failsafe(agent);
+	agent_cancel_name(agent);
 	postgres_destroy(agent->pg);
 	dcs_destroy(agent->dcs);
 	http_client_destroy(agent->http);

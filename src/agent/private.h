@@ -92,6 +92,11 @@ struct agent {
 	bool watches_files, was_paused;
 	bool cache_is_right; /* the file beside the data says what is in force */
 	struct instant cache_failed;
+	enum { NAME_UNKNOWN, NAME_ASKED, NAME_FREE, NAME_TAKEN } name_state;
+	struct http_call *name_call; /* NULL: none is on its way */
+	loop_fn *on_refused;
+	void *on_refused_arg;
+	char trouble[768]; /* what a person has to do something about; "": nothing */
 	uint64_t config_stamp, tls_stamp;
 	struct loop_timer *reload_timer, *look_timer;
 	struct recorder *recorder; /* NULL: none */
@@ -150,6 +155,13 @@ void agent_write_history(struct agent *agent);
 void agent_sync_slots(struct agent *agent);
 void agent_member_slots(const struct agent *agent, char *text,
 			size_t size); /* slot names of the other members, one a line */
+
+/* name.c */
+bool agent_name_is_free(struct agent *agent); /* false: that is being found out, or it is not */
+void agent_cancel_name(struct agent *agent);
+
+/* trouble.c */
+void agent_sense_trouble(struct agent *agent);
 
 /* cache.c */
 MUST_CHECK bool agent_begin_config(struct config *config, struct err *err); /* what is in force until the store is read */

@@ -50,6 +50,7 @@ static void answer(struct agent *agent, const struct http_request *request)
 				  .scheduled_restart = scheduled_restart(agent),
 				  .failsafe_text = s.settings->failsafe ? dcs_failsafe_text(agent->dcs) : "",
 				  .failsafe_active = failsafe_is_active(&s),
+				  .trouble = agent->trouble,
 				  .counters = agent->counters };
 	struct instant t = lease_deadline(&agent->self.hold);
 	view.counters.lease_left_ms = view.leads && instant_is_set(t) ? left_least_ms(t, s.now) : 0;
@@ -111,6 +112,10 @@ void agent_rest_probed(struct agent *agent)
 static void handle(void *arg, const struct http_request *request)
 {
 	struct agent *agent = arg;
+	if (agent->name_state == NAME_ASKED || agent->name_state == NAME_TAKEN) {
+		http_reply_send(request->reply, &(struct http_response){ .status = 503 });
+		return;
+	}
 	if (!wants_fresh(agent, request)) {
 		answer(agent, request);
 		return;

@@ -149,6 +149,7 @@ void agent_sense(struct agent *agent, struct instant now)
 	const struct member *own = agent_own_member(agent);
 	self->replaced = own != NULL && agent->pod_uid[0] != '\0' && strcmp(own->pod_uid, agent->pod_uid) != 0;
 	agent_sense_failsafe(agent);
+	agent_sense_trouble(agent);
 	sense_wishes(agent, now);
 	look_up_beginning(agent, instance->armed_timeline);
 	sense_publication(agent, now);

@@ -124,7 +124,7 @@ void datadir_look(struct postgres *pg)
 		return;
 	}
 	char text[64];
-	in->data = judge(pg);
+	in->data = rights_look(pg) ? judge(pg) : DATA_UNREADABLE;
 	in->bootstrap_attempt = marker_read(pg, "bootstrap", text, sizeof(text));
 	if (pg->control_ok)
 		take_control(in, &pg->control);

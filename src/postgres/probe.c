@@ -391,7 +391,10 @@ void probe_down(struct postgres *pg)
 	in->write_lsn = in->receive_lsn = in->replay_lsn = 0;
 	in->upstream[0] = in->upstream_host[0] = '\0';
 	in->upstream_port = 0;
+	char trouble[sizeof(pg->details.trouble)]; /* is not the server's */
+	memcpy(trouble, pg->details.trouble, sizeof(trouble));
 	pg->details = (struct postgres_details){ .replica_count = 0 };
+	memcpy(pg->details.trouble, trouble, sizeof(trouble));
 	pg->probe.over_tcp = false;
 	if (!pg->probe.busy)
 		pg_close(pg->probe.session);

@@ -68,6 +68,10 @@ class Member:
         if labels:
             self.make_pod()
 
+    @property
+    def rest_url(self):
+        return f"http://{self.address}:8008/patroni"
+
     def make_pod(self):
         labels = {**LABELS, "cluster-name": self.cluster.scope}
         self.cluster.kube.pod(self.cluster.namespace, self.name, labels, ip=self.address)
