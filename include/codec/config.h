@@ -101,6 +101,8 @@ struct config {
 	char rest_certfile[URL_SIZE], rest_keyfile[URL_SIZE], rest_keyfile_password[256], rest_cafile[URL_SIZE],
 		rest_ciphers[256];
 	int rest_verify_client; /* 0 none, 1 optional, 2 required */
+	int rest_queue_size;    /* connections that may wait to be accepted */
+	int rest_server_tokens; /* 0 original, 1 productonly, 2 minimal */
 	char rest_user[64], rest_password[256];
 	int rest_allowed_count; /* 0: everybody, unless members alone are */
 	struct config_allowed rest_allowed[CONFIG_ALLOWED_MAX];

@@ -52,6 +52,8 @@ struct self {
 	struct instant aside_until;   /* no race before this */
 	struct instant ask_not_before;
 	bool asking;
+	uint64_t wal_lsn;         /* a standby's position as it was last seen ... */
+	struct instant wal_moved; /* ... and when it last grew while it streamed */
 	int peer_count;
 	struct peer_answer peers[MEMBERS_MAX];
 	char beginning[96]; /* lease token with which the leader's history says that our armed timeline began; "": it

@@ -31,7 +31,7 @@ struct rest_view {
 	const struct restart_order *scheduled_restart; /* NULL: none */
 	const char *failsafe_text;                     /* the `failsafe` annotation, "" when there is none */
 	bool failsafe_active;                          /* a ping of a primary was accepted less than a ttl ago */
-	const char *trouble; /* what a person has to do something about; "": nothing */
+	const char *trouble;                           /* what a person has to do something about; "": nothing */
 	enum member_state state;
 	enum member_role role;
 	struct rest_counters counters;

@@ -68,8 +68,7 @@ void agent_keep_config(struct agent *agent)
 	char path[URL_SIZE + 32];
 	struct err err;
 	struct instant now = loop_now(agent->loop);
-	bool rests = instant_is_set(agent->cache_failed) &&
-		     elapsed_most_ms(agent->cache_failed, now) < CACHE_AGAIN_MS;
+	bool rests = instant_is_set(agent->cache_failed) && elapsed_most_ms(agent->cache_failed, now) < CACHE_AGAIN_MS;
 	if (postgres_instance(agent->pg)->data != DATA_OK)
 		agent->cache_is_right = false; /* whatever comes next is another directory */
 	if (agent->cache_is_right || rests || dcs_config_text(agent->dcs)[0] == '\0' || !may_write(agent))

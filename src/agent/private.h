@@ -9,6 +9,9 @@
 #include "postgres/postgres.h"
 #include "rest/rest.h"
 
+/* The contract's level, which peers parse and act on; our own is howdah_version (pod.md 3). */
+#define CONTRACT_VERSION "4.1.4"
+
 enum { AGAIN_MS = 1000, WAITING_MAX = 64, STATUS_SIZE = 4096, SLOTS_TEXT_SIZE = 2304 };
 
 struct peer_call { /* one question to one member */

@@ -127,6 +127,9 @@ static void handle(void *arg, const struct http_request *request)
 	postgres_probe(agent->pg);
 }
 
+/* By server_tokens. Patroni's names for Patroni's interface; the default is our own. */
+static const char *const server_names[] = { "howdah", "Patroni", "Patroni/" CONTRACT_VERSION };
+
 static const char *or_null(const char *text)
 {
 	return text[0] != '\0' ? text : NULL;
@@ -145,6 +148,8 @@ struct http_server *agent_start_rest(struct agent *agent, struct err *err)
 					     .ciphers = or_null(c->rest_ciphers),
 					     .verify_client_optional = c->rest_verify_client == 1,
 					     .verify_client_required = c->rest_verify_client == 2,
+					     .server_name = server_names[c->rest_server_tokens],
+					     .queue_size = c->rest_queue_size > 0 ? c->rest_queue_size : 1,
 					     .handler = handle,
 					     .arg = agent };
 	return http_server_create(agent->loop, &params, err);

@@ -13,13 +13,14 @@ static void add_foreign(const struct agent *agent, struct strbuf *to)
 	const struct config *c = &agent->config;
 	bool endpoints = c->kubernetes.use_endpoints;
 	const char *here = postgres_instance(agent->pg)->system_identifier;
-	strbuf_addf(to,
-		    "system ID mismatch: the data directory is of %s, the cluster in the store of %s: PostgreSQL is not "
-		    "started. Another volume was mounted, or the store is of an older cluster. If the data is right: "
-		    "kubectl -n %s annotate --overwrite %s %s-config %s%s initialize=%s optime- history- "
-		    "howdah.io/timeline- howdah.io/timelines-",
-		    here, dcs_view(agent->dcs)->system_identifier, c->kubernetes.space,
-		    endpoints ? "endpoints" : "configmap", c->scope, c->scope, endpoints ? "" : "-leader", here);
+	strbuf_addf(
+		to,
+		"system ID mismatch: the data directory is of %s, the cluster in the store of %s: PostgreSQL is not "
+		"started. Another volume was mounted, or the store is of an older cluster. If the data is right: "
+		"kubectl -n %s annotate --overwrite %s %s-config %s%s initialize=%s optime- history- "
+		"howdah.io/timeline- howdah.io/timelines-",
+		here, dcs_view(agent->dcs)->system_identifier, c->kubernetes.space,
+		endpoints ? "endpoints" : "configmap", c->scope, c->scope, endpoints ? "" : "-leader", here);
 }
 
 void agent_sense_trouble(struct agent *agent)

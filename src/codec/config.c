@@ -42,6 +42,7 @@ static void store(const struct setting *row, const struct checked *value, struct
 		memcpy(at, &value->truth, sizeof(bool));
 		break;
 	case SETTING_INT:
+	case SETTING_ENUM:
 		assert(row->size == sizeof(int));
 		memcpy(at, &(int){ (int)value->number }, sizeof(int));
 		break;

@@ -313,6 +313,8 @@ static const struct field self_fields[] = {
 	F(self, aside_until),
 	F(self, ask_not_before),
 	F(self, asking),
+	F(self, wal_lsn),
+	F(self, wal_moved),
 	LIST(self, peers, peer_shape, offsetof(struct self, peer_count)),
 	F(self, beginning),
 };

@@ -127,7 +127,7 @@ struct described {
 };
 
 void describe_take(struct postgres *pg, const char *bytes, size_t len);
-bool describe_is_settled(struct postgres *pg); /* false: it is being asked, or will be; look again after an event */
+bool describe_is_settled(struct postgres *pg);    /* false: it is being asked, or will be; look again after an event */
 bool conf_has_unknown(const struct postgres *pg); /* a parameter that only the program may know */
 
 /* ---- markers.c: <data_dir>.howdah/ ---- */
