@@ -127,6 +127,7 @@ enum end {
 	END_HAND_OVER,    /* somebody else is to lead */
 	END_REINITIALIZE, /* its data is to be thrown away */
 	END_RESTART,
+	END_STARVED, /* its replay waits for larger settings */
 	END_COUNT
 };
 enum end end_decide(const struct situation *s);

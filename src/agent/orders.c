@@ -223,11 +223,14 @@ static void begin_restart(struct order *order, const struct situation *s)
 	self->restart.asked = true;
 	self->restart.began = s->instance->tree == PG_TREE_DOWN; /* nothing to stop: only to be started */
 	self->restart.postmaster_start_us = s->instance->answers ? s->instance->postmaster_start.us : 0;
+	self->restart_pending = postgres_details(order->agent->pg)->pending_restart; /* what whoever asks has seen */
 	struct situation then = agent_situation(order->agent);
-	if (scheduled)
+	if (scheduled) {
 		end_with(order, 202, "Restart scheduled");
-	else if (restart_decide(&then) == RESTART_DROP)
+	} else if (restart_decide(&then) == RESTART_DROP) {
+		self->restart.asked = false; /* what was refused is not done later */
 		end_with(order, 503, "restart conditions are not satisfied");
+	}
 }
 
 static void watch_restart(struct order *order, const struct situation *s)

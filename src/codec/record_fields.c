@@ -351,6 +351,7 @@ static const struct field instance_fields[] = {
 	F(instance, rewind_timeline),
 	F(instance, rewind_source),
 	F(instance, can_rewind),
+	F(instance, replay_is_starved),
 	F(instance, probed),
 	F(instance, answers),
 	F(instance, in_recovery),

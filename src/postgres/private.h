@@ -147,6 +147,7 @@ bool rights_look(struct postgres *pg); /* false: details.trouble says why the da
 
 /* ---- datadir.c ---- */
 void datadir_look(struct postgres *pg);
+MUST_CHECK bool datadir_read_control(struct postgres *pg, struct err *err); /* into pg->control */
 bool datadir_has(const struct postgres *pg, const char *name);
 int datadir_is_empty(const char *path);       /* nothing but dot files and lost+found in it; < 0: it cannot be read */
 int datadir_major(const struct postgres *pg); /* by PG_VERSION; 0: unknown */

@@ -167,6 +167,13 @@ class Member:
             raise RuntimeError(f"{self.name}: {done.stderr.strip()}")
         return done.stdout.strip()
 
+    def psql_or_none(self, sql):
+        """None while the server does not answer."""
+        try:
+            return self.psql(sql)
+        except RuntimeError:
+            return None
+
     def is_streaming(self):
         return self.status().get("replication_state") == "streaming"
 
