@@ -167,7 +167,8 @@ void agent_cancel_name(struct agent *agent);
 void agent_sense_trouble(struct agent *agent);
 
 /* cache.c */
-MUST_CHECK bool agent_begin_config(struct config *config, struct err *err); /* what is in force until the store is read */
+/* What is in force until the store is read. */
+MUST_CHECK bool agent_begin_config(struct config *config, struct err *err);
 void agent_keep_config(struct agent *agent);
 
 /* callbacks.c */

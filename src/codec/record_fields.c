@@ -384,6 +384,7 @@ static const struct field settings_fields[] = {
 	F(settings, loop_wait_ms),
 	F(settings, retry_timeout_ms),
 	F(settings, maximum_lag_on_failover_bytes),
+	F(settings, primary_race_backoff_ms),
 	F(settings, primary_start_timeout_ms),
 	F(settings, primary_stop_timeout_ms),
 	F(settings, member_slots_ttl_ms),

@@ -18,14 +18,14 @@ import pytest
 import yaml
 
 from conftest import BUILD as BUILT
-from member import AS_POSTGRES, free_port
+from member import AS_POSTGRES, free_port, sh
 
 BUILD = BUILT.resolve()
 CLIENTS = int(os.environ.get("CLIENTS", "1000"))
 MORE_MIB = 32           # that the agent may need beyond what it has without them; docs/rest.md
 TAKEN = 256 + 129       # connections of the server, and those that the kernel holds for it
 LATE_S = 1.0            # that its loop may be late at the most, on a machine that is busy with the crowd itself
-PROBE_S = 3.0           # that a probe may take while the crowd is coming in: a connection that did not get into the queue tries again after 1 s
+PROBE_S = 3.0           # that a probe may take while the crowd comes in: who does not get into the queue tries again after 1 s
 now = time.monotonic
 
 BODY = b"POST /config HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n" + b"[" * 40000
@@ -40,7 +40,7 @@ KINDS = {  # what one sends at first, and then now and again
 @pytest.fixture
 def agent():
     """One that finds no API server and no PostgreSQL: its REST API answers all the same."""
-    home = pathlib.Path(subprocess.run([*AS_POSTGRES, "mktemp", "-d", "/tmp/howdah-crowd-XXXXXX"], check=True, capture_output=True, text=True).stdout.strip())
+    home = pathlib.Path(sh(*AS_POSTGRES, "mktemp", "-d", "/tmp/howdah-crowd-XXXXXX").stdout.strip())
     (home / "sa").mkdir()
     for name in ("token", "ca.crt", "namespace"):
         (home / "sa" / name).write_text("default")

@@ -137,7 +137,8 @@ class Member:
     def rest(self, path, timeout=2, method="GET", body=None):
         """Status and text; None and "" when there was no answer. A body that is no text goes as JSON."""
         data = None if body is None else (body if isinstance(body, str) else json.dumps(body)).encode()
-        request = urllib.request.Request(f"{'https' if self.tls else 'http'}://{self.address}:8008{path}", data, {"Content-Type": "application/json"}, method=method)
+        url = f"{'https' if self.tls else 'http'}://{self.address}:8008{path}"
+        request = urllib.request.Request(url, data, {"Content-Type": "application/json"}, method=method)
         with self.cluster.net.inside(self.machine):
             try:
                 with urllib.request.urlopen(request, timeout=timeout, context=UNVERIFIED if self.tls else None) as answer:

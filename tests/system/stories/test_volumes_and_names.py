@@ -252,8 +252,8 @@ def test_a_volume_of_another_major_version(make_ready):
     kill_all(cluster, member)
     (member.data / "PG_VERSION").write_text("14\n")
     member.start()
-    wait(lambda: "no PostgreSQL 14 for the data directory: /usr/lib/postgresql/15/bin/postgres" in member.status().get("howdah", {}).get("failure", ""),
-         "it names both versions", 20)
+    said = "no PostgreSQL 14 for the data directory: /usr/lib/postgresql/15/bin/postgres"
+    wait(lambda: said in member.status().get("howdah", {}).get("failure", ""), "it names both versions", 20)
     assert "no PostgreSQL 14 for the data directory" in member.log() and not servers(member)
     (member.data / "PG_VERSION").write_text("15\n")
     wait(member.is_streaming, "it streams with its own", 40)

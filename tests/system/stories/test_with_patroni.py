@@ -21,7 +21,8 @@ def test_a_member_of_patroni_joins_leads_and_gives_back(make_cluster, watch, not
     for asked, leader, candidate in ((first, first, guest), (guest, guest, first), (guest, first, guest), (first, guest, first)):
         successor, moment = switch(cluster, leader, asked, candidate)
         gaps.append(check_moved_once(cluster, writer, leader, successor, moment))
-        wait(lambda: cluster.labelled("replica") == sorted(m.name for m in cluster.members if m is not successor), "the others are replicas")
+        rest = sorted(m.name for m in cluster.members if m is not successor)
+        wait(lambda: sorted(cluster.labelled("replica")) == rest, "the others are replicas")
         writer.check_nothing_lost(successor)
     writer.stop()
     note("rows", writer.check_nothing_lost(first))
