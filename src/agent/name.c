@@ -22,6 +22,14 @@ static bool is_own_address(const struct agent *agent, const char *api_url)
 	return at != NULL && strncmp(at, own, b.len) == 0 && (at[b.len] == ':' || at[b.len] == '/');
 }
 
+/* What our pod says was said of it, or it is the pod that we stand in for: whether that one is gone is not asked of it (safety.md
+ * rule 3 holds between two of one name). */
+static bool is_told_of_us(const struct agent *agent, const struct member *own)
+{
+	bool ours = agent->pod_uid[0] == '\0' || strcmp(own->pod_uid, agent->pod_uid) == 0;
+	return ours && own->api_url[0] != '\0' && !is_own_address(agent, own->api_url);
+}
+
 static bool is_namesake(const struct config *config, const struct http_answer *answer)
 {
 	struct err err;
@@ -66,10 +74,10 @@ bool agent_name_is_free(struct agent *agent)
 {
 	if (agent->name_state == NAME_UNKNOWN && dcs_view(agent->dcs)->loaded) {
 		const struct member *own = agent_own_member(agent);
-		if (own == NULL || own->api_url[0] == '\0' || is_own_address(agent, own->api_url))
-			agent->name_state = NAME_FREE;
-		else
+		if (own != NULL && is_told_of_us(agent, own))
 			ask(agent, own->api_url);
+		else
+			agent->name_state = NAME_FREE;
 	}
 	return agent->name_state == NAME_FREE || agent->name_state == NAME_UNKNOWN;
 }
