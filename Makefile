@@ -128,13 +128,16 @@ demo: ## three members, a killed leader, a frozen agent, in two minutes (KUBE=re
 bench: all ## howdah beside Patroni: what clients wait for, what members cost (BENCH="--quick --only switchover ...")
 	@BUILD=$(BUILD) $(PYTHON) tests/bench/bench.py $(BENCH)
 
-soak: $(BUILD)/sim ## a long campaign of the simulator
+soak: all $(BUILD)/sim ## a long campaign of the simulator; 10,000 slow clients
+	CLIENTS=10000 BUILD=$(BUILD) $(PYTEST) -rA tests/system/test_rest_crowd.py
 	$(BUILD)/sim --seeds 3000 --hours 1
 
-install: all ## DESTDIR= PREFIX=
+PATRONICTL ?= # of install: 1 lets scripts that call patronictl find howdahctl
+install: all ## DESTDIR= PREFIX= PATRONICTL=1
 	install -d $(DESTDIR)$(PREFIX)/bin
 	install -m 0755 $(BUILD)/howdah $(BUILD)/howdah-supervisor $(BUILD)/howdahctl $(DESTDIR)$(PREFIX)/bin/
 	ln -sf howdahctl $(DESTDIR)$(PREFIX)/bin/kubectl-howdah
+	$(if $(filter 1 yes,$(PATRONICTL)),ln -sf howdahctl $(DESTDIR)$(PREFIX)/bin/patronictl)
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16

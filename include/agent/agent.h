@@ -15,6 +15,8 @@ struct agent_params {
 	const char *const *environment; /* NAME=VALUE, ends with NULL, outlives the agent; for reloads */
 	bool watch_files;               /* reload when mounted configuration or certificates change */
 	bool record;                    /* keep the flight recorder's ring in run_dir */
+	loop_fn *on_refused; /* or NULL: another member of this name is alive, and this one does nothing any more */
+	void *on_refused_arg;
 };
 
 /* Connects to nothing yet and blocks for nothing; fails on what the configuration says (address in use, unreadable file). */

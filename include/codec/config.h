@@ -101,6 +101,8 @@ struct config {
 	char rest_certfile[URL_SIZE], rest_keyfile[URL_SIZE], rest_keyfile_password[256], rest_cafile[URL_SIZE],
 		rest_ciphers[256];
 	int rest_verify_client; /* 0 none, 1 optional, 2 required */
+	int rest_queue_size;    /* connections that may wait to be accepted */
+	int rest_server_tokens; /* 0 original, 1 productonly, 2 minimal */
 	char rest_user[64], rest_password[256];
 	int rest_allowed_count; /* 0: everybody, unless members alone are */
 	struct config_allowed rest_allowed[CONFIG_ALLOWED_MAX];
@@ -153,6 +155,8 @@ MUST_CHECK bool config_apply_dynamic(struct config *config, const char *json_tex
 /* What goes to the `config` annotation when the cluster is initialised: bootstrap.dcs on top of nothing, "{}" when
  * there is none. free() it. */
 char *config_bootstrap_dynamic(const struct config *config);
+/* The dynamic configuration that is in force, as it was given. free() it. */
+char *config_dynamic_text(const struct config *config);
 void config_clear(struct config *config); /* frees the trees */
 
 /* Strict: every problem is reported as `file:line: key: "value" reason: what is allowed`; returns how many there were.

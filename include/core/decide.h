@@ -51,6 +51,8 @@ struct self {
 	struct instant aside_until;   /* no race before this */
 	struct instant ask_not_before;
 	bool asking;
+	uint64_t wal_lsn;         /* a standby's position as it was last seen ... */
+	struct instant wal_moved; /* ... and when it last grew while it streamed */
 	int peer_count;
 	struct peer_answer peers[MEMBERS_MAX];
 	char beginning[96]; /* lease token with which the leader's history says that our armed timeline began; "": it
@@ -125,6 +127,7 @@ enum end {
 	END_HAND_OVER,    /* somebody else is to lead */
 	END_REINITIALIZE, /* its data is to be thrown away */
 	END_RESTART,
+	END_STARVED, /* its replay waits for larger settings */
 	END_COUNT
 };
 enum end end_decide(const struct situation *s);
@@ -183,6 +186,7 @@ bool timeline_is_claimed(const struct situation *s); /* our claim stands in the 
 /* Whom this member would follow: the lock's holder if it is another one and is known; NULL otherwise. */
 const struct member *leader_to_follow(const struct situation *s);
 
+bool is_foreign(const struct situation *s); /* the data directory and the store name different systems */
 /* Somebody else answers and could lead now. */
 bool failover_is_possible(const struct situation *s);
 bool lock_is_mine(const struct situation *s); /* we have a token and the record carries it */

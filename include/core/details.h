@@ -23,6 +23,7 @@ struct postgres_details {
 	char slots[1024]; /* contract 1.3 `slots`: compact JSON, our own name's slot included; "": none */
 	bool pending_restart;
 	char pending_restart_reason[1024]; /* JSON object; "": none */
+	char trouble[512];                 /* why the data directory cannot be used; "": it can */
 };
 
 #endif

@@ -102,6 +102,7 @@ struct instance {
 	uint64_t write_lsn;    /* primary: current flush position */
 	uint64_t receive_lsn, replay_lsn;
 	bool streaming;
+	bool replay_is_starved;   /* replay waits for settings as large as its primary's (PostgreSQL 14+) */
 	uint32_t newest_timeline; /* the largest that its directory knows of, its own included */
 	char upstream[NAME_SIZE]; /* member it was configured to follow, "": nobody */
 	char upstream_host[HOST_SIZE];

@@ -10,6 +10,7 @@ struct settings {
 	int64_t maximum_lag_on_failover_bytes;
 	int64_t primary_start_timeout_ms, primary_stop_timeout_ms;
 	int64_t member_slots_ttl_ms;
+	int64_t primary_race_backoff_ms; /* 0: off */
 	int max_timelines_history;
 	int failover_priority; /* of this member; <= 0: never leads */
 	bool check_timeline;

@@ -9,7 +9,10 @@ enum {
 	HTTP_URI_MAX = 2048,
 	HTTP_TYPE_MAX = 128,
 	HTTP_BODY_MAX = 1024 * 1024,       /* of a request; longer: 413 */
-	HTTP_CONNECTIONS_MAX = 256,        /* more wait in the kernel's queue or are closed */
+	HTTP_BODIES_MAX = 8 * 1024 * 1024, /* of all requests that are being read; what would be beyond it: 503 */
+	/* more wait in the kernel's queue; whoever has let us wait longest gives way to them, after this time */
+	HTTP_CONNECTIONS_MAX = 256,
+	HTTP_GIVES_WAY_MS = 200,
 	HTTP_REQUEST_TIMEOUT_S = 15,       /* from the first byte to the last of a request */
 	HTTP_IDLE_TIMEOUT_S = 60,          /* keep-alive */
 	HTTP_UNSENT_MAX = 4 * 1024 * 1024, /* of a body in pieces; a client that is further behind is cut off */
@@ -58,6 +61,8 @@ struct http_server_params {
 	const char *cert_file, *key_file;             /* NULL: plain HTTP */
 	const char *key_password, *ca_file, *ciphers; /* or NULL */
 	bool verify_client_optional, verify_client_required;
+	const char *server_name; /* for the Server header; NULL: "howdah" */
+	int queue_size;          /* connections that may wait to be accepted; 0: 128 */
 	http_handler *handler;
 	void *arg;
 };

@@ -68,6 +68,7 @@ static void apply_config(struct agent *agent)
 		return;
 	}
 	agent->said_is_old = true;
+	agent->cache_is_right = false;
 	agent_apply_times(agent);
 }
 
@@ -81,6 +82,8 @@ static void turn(void *arg)
 		agent->counters.stall_us_max = stall_us;
 	if (!agent->config_known && dcs_view(agent->dcs)->loaded)
 		apply_config(agent); /* whether it says "paused" counts from the first look on */
+	if (!agent_name_is_free(agent))
+		return;
 	agent_sense(agent, agent->turned);
 	struct situation s = agent_situation(agent);
 	struct plan plan = decide(&s);
@@ -93,6 +96,7 @@ static void turn(void *arg)
 		agent_act(agent, plan.actions[i]);
 	orders_turn(agent);
 	agent_callbacks_turn(agent);
+	agent_keep_config(agent);
 }
 
 static bool same_instance(const struct seen_instance *a, const struct seen_instance *b)
@@ -160,13 +164,6 @@ static bool create_postgres(struct agent *agent, struct err *err)
 	return agent->pg != NULL;
 }
 
-/* Until the store says otherwise, what the cluster would be begun with is in force (contract 2.1). */
-static bool apply_bootstrap_config(struct config *config, struct err *err)
-{
-	AUTO(text) char *text = config_bootstrap_dynamic(config);
-	return config_apply_dynamic(config, text, err) || err_wrap(err, "bootstrap.dcs");
-}
-
 struct agent *agent_create(struct loop *loop, const struct agent_params *params, struct err *err)
 {
 	struct agent *agent = calloc(1, sizeof(*agent));
@@ -183,9 +180,11 @@ struct agent *agent_create(struct loop *loop, const struct agent_params *params,
 	agent->said_is_old = true;
 	agent->environment = params->environment;
 	agent->watches_files = params->watch_files;
+	agent->on_refused = params->on_refused;
+	agent->on_refused_arg = params->on_refused_arg;
 	agent->orders = orders_create();
 	agent->http = http_client_create(loop, "howdah/" HOWDAH_VERSION);
-	if (!apply_bootstrap_config(&agent->config, err) || !create_dcs(agent, err) || !create_postgres(agent, err))
+	if (!agent_begin_config(&agent->config, err) || !create_dcs(agent, err) || !create_postgres(agent, err))
 		goto fail;
 	agent->rest = agent_start_rest(agent, err);
 	if (agent->rest == NULL)
@@ -215,6 +214,7 @@ void agent_destroy(struct agent *agent)
 	agent_cancel_peers(agent);
 	agent_cancel_failsafe(agent);
 	agent_forget_failsafe_members(agent);
+	agent_cancel_name(agent);
 	postgres_destroy(agent->pg);
 	dcs_destroy(agent->dcs);
 	http_client_destroy(agent->http);

@@ -203,7 +203,7 @@ static void initialize_finish(struct agent *agent)
 {
 	AUTO(text) char *config = NULL;
 	if (!dcs_view(agent->dcs)->has_config)
-		config = config_bootstrap_dynamic(&agent->config);
+		config = config_dynamic_text(&agent->config);
 	agent->store_open = true;
 	log_info("the cluster is initialized, system identifier %s", postgres_instance(agent->pg)->system_identifier);
 	dcs_initialize_finish(agent->dcs, postgres_instance(agent->pg)->system_identifier, config, agent_store_done,

@@ -73,6 +73,18 @@ static void stop(void *arg)
 	loop_stop(arg);
 }
 
+struct refusal {
+	struct loop *loop;
+	bool happened;
+};
+
+static void refuse(void *arg)
+{
+	struct refusal *refusal = arg;
+	refusal->happened = true;
+	loop_stop(refusal->loop);
+}
+
 static void reload(void *arg)
 {
 	agent_reload(arg);
@@ -139,6 +151,7 @@ static bool run(const struct options *o, struct err *err)
 		return false;
 	loop_on_signal(loop, SIGTERM, stop, loop);
 	loop_on_signal(loop, SIGINT, stop, loop);
+	struct refusal refusal = { .loop = loop };
 	struct agent_params params = {
 		.config = &config,
 		.config_path = o->config,
@@ -146,6 +159,8 @@ static bool run(const struct options *o, struct err *err)
 		.environment = (const char *const *)environment,
 		.watch_files = true,
 		.record = true,
+		.on_refused = refuse,
+		.on_refused_arg = &refusal,
 	};
 	struct agent *agent = agent_create(loop, &params, err);
 	if (agent == NULL) {
@@ -156,7 +171,7 @@ static bool run(const struct options *o, struct err *err)
 	loop_run(loop);
 	agent_destroy(agent);
 	loop_destroy(loop);
-	return true;
+	return !refusal.happened || err_set(err, ERR_INPUT, "name: another member of this name is running");
 }
 
 int main(int argc, char **argv)

@@ -223,6 +223,7 @@ static void begin_restart(struct order *order, const struct situation *s)
 	self->restart.asked = true;
 	self->restart.began = s->instance->tree == PG_TREE_DOWN; /* nothing to stop: only to be started */
 	self->restart.postmaster_start_us = s->instance->answers ? s->instance->postmaster_start.us : 0;
+	self->restart_pending = postgres_details(order->agent->pg)->pending_restart; /* what whoever asks has seen */
 	struct situation then = agent_situation(order->agent);
 	if (scheduled) {
 		end_with(order, 202, "Restart scheduled");

@@ -9,6 +9,9 @@
 #include "postgres/postgres.h"
 #include "rest/rest.h"
 
+/* The contract's level, which peers parse and act on; our own is howdah_version (pod.md 3). */
+#define CONTRACT_VERSION "4.1.4"
+
 enum { AGAIN_MS = 1000, WAITING_MAX = 64, STATUS_SIZE = 4096, SLOTS_TEXT_SIZE = 2304 };
 
 struct peer_call { /* one question to one member */
@@ -92,6 +95,13 @@ struct agent {
 	bool clone_from_leader; /* the next clone, by a person's word */
 	const char *const *environment;
 	bool watches_files, was_paused;
+	bool cache_is_right; /* the file beside the data says what is in force */
+	struct instant cache_failed;
+	enum { NAME_UNKNOWN, NAME_ASKED, NAME_FREE, NAME_TAKEN } name_state;
+	struct http_call *name_call; /* NULL: none is on its way */
+	loop_fn *on_refused;
+	void *on_refused_arg;
+	char trouble[768]; /* what a person has to do something about; "": nothing */
 	uint64_t config_stamp, tls_stamp;
 	struct loop_timer *reload_timer, *look_timer;
 	struct recorder *recorder; /* NULL: none */
@@ -151,6 +161,18 @@ void agent_write_history(struct agent *agent);
 void agent_sync_slots(struct agent *agent);
 void agent_member_slots(const struct agent *agent, char *text,
 			size_t size); /* slot names of the other members, one a line */
+
+/* name.c */
+bool agent_name_is_free(struct agent *agent); /* false: that is being found out, or it is not */
+void agent_cancel_name(struct agent *agent);
+
+/* trouble.c */
+void agent_sense_trouble(struct agent *agent);
+
+/* cache.c */
+/* What is in force until the store is read. */
+MUST_CHECK bool agent_begin_config(struct config *config, struct err *err);
+void agent_keep_config(struct agent *agent);
 
 /* callbacks.c */
 void agent_callbacks_turn(struct agent *agent);

@@ -9,9 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The contract's level, which peers parse and act on; our own is howdah_version (pod.md 3). */
-#define CONTRACT_VERSION "4.1.4"
-
 const char *agent_rest_scheme(const struct agent *agent)
 {
 	return agent->config.rest_certfile[0] != '\0' ? "https" : "http";

@@ -44,7 +44,7 @@ static bool reload(struct agent *agent, struct err *err)
 	struct config fresh;
 	const char *path = agent->config_path[0] != '\0' ? agent->config_path : NULL;
 	const char *dynamic = dcs_config_text(agent->dcs);
-	AUTO(text) char *fallback = dynamic[0] == '\0' ? config_bootstrap_dynamic(&agent->config) : NULL;
+	AUTO(text) char *fallback = dynamic[0] == '\0' ? config_dynamic_text(&agent->config) : NULL;
 	if (!config_load(&fresh, path, agent->environment, err))
 		return false;
 	if (!config_apply_dynamic(&fresh, fallback != NULL ? fallback : dynamic, err)) {

@@ -51,6 +51,7 @@ static void answer(struct agent *agent, const struct http_request *request)
 				  .failsafe_text = s.settings->failsafe ? dcs_failsafe_text(agent->dcs) : "",
 				  .failsafe_active = failsafe_is_active(&s),
 				  .failsafe_free_uid = failsafe_is_free(&s) ? agent->pod_uid : NULL,
+				  .trouble = agent->trouble,
 				  .counters = agent->counters };
 	struct instant t = lease_deadline(&agent->self.hold);
 	view.counters.lease_left_ms = view.leads && instant_is_set(t) ? left_least_ms(t, s.now) : 0;
@@ -112,6 +113,10 @@ void agent_rest_probed(struct agent *agent)
 static void handle(void *arg, const struct http_request *request)
 {
 	struct agent *agent = arg;
+	if (agent->name_state == NAME_ASKED || agent->name_state == NAME_TAKEN) {
+		http_reply_send(request->reply, &(struct http_response){ .status = 503 });
+		return;
+	}
 	if (!wants_fresh(agent, request)) {
 		answer(agent, request);
 		return;
@@ -122,6 +127,9 @@ static void handle(void *arg, const struct http_request *request)
 	agent->waiting[agent->waiting_count++] = request->reply;
 	postgres_probe(agent->pg);
 }
+
+/* By server_tokens. Patroni's names for Patroni's interface; the default is our own. */
+static const char *const server_names[] = { "howdah", "Patroni", "Patroni/" CONTRACT_VERSION };
 
 static const char *or_null(const char *text)
 {
@@ -141,6 +149,8 @@ struct http_server *agent_start_rest(struct agent *agent, struct err *err)
 					     .ciphers = or_null(c->rest_ciphers),
 					     .verify_client_optional = c->rest_verify_client == 1,
 					     .verify_client_required = c->rest_verify_client == 2,
+					     .server_name = server_names[c->rest_server_tokens],
+					     .queue_size = c->rest_queue_size > 0 ? c->rest_queue_size : 1,
 					     .handler = handle,
 					     .arg = agent };
 	return http_server_create(agent->loop, &params, err);

@@ -96,6 +96,15 @@ static void sense_end(struct self *self, const struct situation *s)
 		self->ended_at = s->now;
 }
 
+/* Whether WAL still comes in. */
+static void sense_wal(struct self *self, const struct instance *i, struct instant now)
+{
+	uint64_t lsn = instance_lsn(i);
+	if (i->in_recovery && i->streaming && self->wal_lsn != 0 && lsn > self->wal_lsn)
+		self->wal_moved = now;
+	self->wal_lsn = i->in_recovery ? lsn : 0;
+}
+
 static void sense_move(struct self *self, const struct cluster *cluster, struct instant now)
 {
 	if (!cluster->move.asked)
@@ -148,6 +157,8 @@ void agent_sense(struct agent *agent, struct instant now)
 		self->last_up = now;
 	const struct member *own = agent_own_member(agent);
 	self->replaced = own != NULL && agent->pod_uid[0] != '\0' && strcmp(own->pod_uid, agent->pod_uid) != 0;
+	agent_sense_trouble(agent);
+	sense_wal(self, instance, now);
 	sense_wishes(agent, now);
 	look_up_beginning(agent, instance->armed_timeline);
 	sense_publication(agent, now);

@@ -1,5 +1,6 @@
 /* One invocation, from the command line to the exit code. */
 #include "cli.h"
+#include "edit.h"
 
 #include "base/log.h"
 
@@ -33,8 +34,15 @@ static void print_reference(const void *arg, struct strbuf *to)
 	cli_print_reference(to);
 }
 
-bool cli_output(const struct cli *cli, void (*print)(const void *arg, struct strbuf *to), const void *arg,
-		struct err *err)
+static bool show(const struct cli *cli, const char *text, bool paged, struct err *err)
+{
+	if (paged && page_text(text))
+		return true;
+	fputs(text, cli->out);
+	return fflush(cli->out) == 0 || err_errno(err, "standard output");
+}
+
+static bool output(const struct cli *cli, cli_print *print, const void *arg, bool paged, struct err *err)
 {
 	struct strbuf text;
 	AUTO(text) char *memory = malloc(CLI_TEXT_SIZE);
@@ -44,8 +52,17 @@ bool cli_output(const struct cli *cli, void (*print)(const void *arg, struct str
 	print(arg, &text);
 	if (!strbuf_ok(&text))
 		return err_set(err, ERR_OTHER, "there is more to show than %d kB", CLI_TEXT_SIZE / 1024);
-	fputs(memory, cli->out);
-	return fflush(cli->out) == 0 || err_errno(err, "standard output");
+	return show(cli, memory, paged, err);
+}
+
+bool cli_output(const struct cli *cli, cli_print *print, const void *arg, struct err *err)
+{
+	return output(cli, print, arg, false, err);
+}
+
+bool cli_page(const struct cli *cli, cli_print *print, const void *arg, struct err *err)
+{
+	return output(cli, print, arg, cli->paged, err);
 }
 
 void cli_say(const struct cli *cli, const char *format, ...)
@@ -105,6 +122,7 @@ int cli_main(int argc, const char *const argv[])
 			   .errors = stderr,
 			   .terminal = isatty(STDIN_FILENO),
 			   .columns = output_columns(),
+			   .paged = isatty(STDOUT_FILENO),
 			   .colour = isatty(STDOUT_FILENO) && text_is_empty(getenv("NO_COLOR")) };
 	log_set_level(LOG_WARNING);
 	return cli_run(&cli, argc, argv);

@@ -80,6 +80,7 @@ struct cli { /* one invocation */
 	bool terminal; /* somebody sits there and can be asked */
 	int columns;   /* how wide the output may be */
 	bool colour;
+	bool paged; /* a long text goes through $PAGER */
 	const struct cli_command *command;
 	const char *options[CLI_OPTION_COUNT]; /* the value, "" for a flag; NULL: not given */
 	int pair_count;
@@ -113,8 +114,10 @@ void cli_print_help(const struct cli *cli, struct strbuf *to);  /* of the comman
 void cli_print_reference(struct strbuf *to);                    /* docs/howdahctl.md's generated part */
 
 /* Calls print with a text to fill and writes it to the output. */
-MUST_CHECK bool cli_output(const struct cli *cli, void (*print)(const void *arg, struct strbuf *to), const void *arg,
-			   struct err *err);
+typedef void cli_print(const void *arg, struct strbuf *to);
+MUST_CHECK bool cli_output(const struct cli *cli, cli_print *print, const void *arg, struct err *err);
+/* The same, through $PAGER where somebody sits at a terminal. */
+MUST_CHECK bool cli_page(const struct cli *cli, cli_print *print, const void *arg, struct err *err);
 void cli_say(const struct cli *cli, const char *format, ...) PRINTF_LIKE(2, 3); /* a line, seen at once */
 
 /* Runs `round` once, or, with -w or -W, again and again on a cleared screen. */

@@ -16,4 +16,7 @@ struct json *edit_read_file(const struct cli *cli, const char *path, struct err 
 /* Lets somebody edit the text, in its place. */
 MUST_CHECK bool edit_text(char *text, size_t size, struct err *err);
 
+/* Shows the text through $PAGER; false: there is none, or it could not be started. */
+bool page_text(const char *text);
+
 #endif

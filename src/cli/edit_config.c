@@ -155,7 +155,7 @@ static bool apply_change(struct change *change, struct err *err)
 	change->after_yaml = yaml_text(change->after, err);
 	if (change->after_yaml == NULL || !check_values(change, err))
 		return false;
-	if (cli->options[CLI_QUIET] == NULL && !cli_output(cli, print_difference, change, err))
+	if (cli->options[CLI_QUIET] == NULL && !cli_page(cli, print_difference, change, err))
 		return false;
 	if (cli_forced(cli))
 		return write_change(change, err);

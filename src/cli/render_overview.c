@@ -228,7 +228,7 @@ static void note_answer(const struct json *answer, struct strbuf *notes)
 {
 	int64_t done = 0, total = 0, seconds = 0;
 	const struct json *ours = json_get(answer, "howdah"), *clone = json_get(ours, "clone");
-	const char *failure = json_get_text(ours, "failure");
+	const char *failure = json_get_text(ours, "failure"), *trouble = json_get_text(ours, "trouble");
 	if (clone != NULL && json_i64(json_get(clone, "done_bytes"), &done)) {
 		if (!json_i64(json_get(clone, "total_bytes"), &total))
 			total = 0;
@@ -238,6 +238,8 @@ static void note_answer(const struct json *answer, struct strbuf *notes)
 	}
 	if (failure != NULL)
 		strbuf_addf(note(notes), "failed: %s", failure);
+	if (trouble != NULL)
+		strbuf_add(note(notes), trouble);
 }
 
 static void note_member(const struct overview *o, int i, struct strbuf *notes)

@@ -42,6 +42,7 @@ static void store(const struct setting *row, const struct checked *value, struct
 		memcpy(at, &value->truth, sizeof(bool));
 		break;
 	case SETTING_INT:
+	case SETTING_ENUM:
 		assert(row->size == sizeof(int));
 		memcpy(at, &(int){ (int)value->number }, sizeof(int));
 		break;
@@ -262,6 +263,11 @@ char *config_bootstrap_dynamic(const struct config *config)
 	const struct json *dynamic = json_path(config->local, "bootstrap.dcs");
 	AUTO(json) struct json *nothing = json_new_object();
 	return json_print_text(json_is_object(dynamic) ? dynamic : nothing, JSON_COMPACT);
+}
+
+char *config_dynamic_text(const struct config *config)
+{
+	return json_print_text(config->dynamic, JSON_COMPACT);
 }
 
 void config_clear(struct config *config)

@@ -9,6 +9,7 @@ static const char *const texts[] = {
 	[END_HAND_OVER] = "another member is to lead",
 	[END_REINITIALIZE] = "its data is to be cloned anew",
 	[END_RESTART] = "a restart was asked for",
+	[END_STARVED] = "its replay waits for settings as large as its primary's: it is started with them",
 };
 static_assert(ARRAY_SIZE(texts) == END_COUNT, "every reason has a text");
 
@@ -67,5 +68,8 @@ enum end end_decide(const struct situation *s)
 		return END_HAND_OVER;
 	/* once it has been stopped, one that does not answer yet is the new one */
 	bool stops = restart_decide(s) == RESTART_GO && (!s->self->restart.began || s->instance->answers);
-	return stops ? END_RESTART : END_NO;
+	if (stops)
+		return END_RESTART;
+	bool starved = s->instance->tree == PG_TREE_STANDBY && s->instance->replay_is_starved;
+	return starved && !s->settings->paused && !has_lease(s) ? END_STARVED : END_NO;
 }

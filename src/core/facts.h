@@ -30,7 +30,6 @@ bool record_is_strangers(
 		*s); /* the record in the store is another holder's, or nobody's, and we have a token or are writable */
 bool leader_answers(const struct situation *s); /* whoever holds the lock has answered just now, as a primary */
 bool has_data(const struct situation *s);
-bool is_foreign(const struct situation *s); /* the data directory and the store name different systems */
 bool serves_as_standby(const struct situation *s);
 bool is_primary_up(const struct situation *s);
 bool has_led(const struct situation *s);              /* it has been up as the primary since the lock was won */

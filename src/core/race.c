@@ -12,7 +12,7 @@ enum race_fact {
 	FACT_R_HOLDER,   /* a primary was told of a pause, and nothing may have ended it since */
 	FACT_R_SERVING,  /* a standby that answers */
 	FACT_R_BARRED,   /* nofailover, or a failover_priority of 0 or less */
-	FACT_R_ASIDE,    /* it gave the lock up a moment ago */
+	FACT_R_ASIDE,    /* it gave the lock up a moment ago, or lets WAL come in that still comes */
 	FACT_R_LEAVING,  /* the container is asked to end */
 	FACT_R_KNOWN,    /* the cluster is initialized and this is its data */
 	FACT_R_DIVERGED, /* this data is not a part of the cluster's history */
@@ -36,7 +36,7 @@ static const char *const names[] = {
 	[FACT_R_HOLDER] = "a primary may not know that the pause is over",
 	[FACT_R_SERVING] = "PostgreSQL runs as a standby",
 	[FACT_R_BARRED] = "this member is not allowed to lead",
-	[FACT_R_ASIDE] = "it gave the lock up a moment ago",
+	[FACT_R_ASIDE] = "it gave the lock up a moment ago, or WAL may still come in",
 	[FACT_R_LEAVING] = "the container is asked to end",
 	[FACT_R_KNOWN] = "the data belongs to this cluster",
 	[FACT_R_DIVERGED] = "the data has diverged",
@@ -72,7 +72,7 @@ static const struct rule rules[] = {
 	{ "diverged", R(DIVERGED), 0, { ACT_NONE },
 	  "the data has diverged from the cluster's history" },
 	{ "aside", R(ASIDE), 0, { ACT_NONE },
-	  "it gave the lock up a moment ago" },
+	  "it gave the lock up a moment ago, or stands back as long as WAL may come in (primary_race_backoff)" },
 	{ "replaced", R(REPLACED), 0, { ACT_NONE },
 	  "this pod was deleted by force and replaced by another one of its name: it never leads again" },
 	{ "failsafe", R(FAILSAFE), 0, { ACT_NONE },
@@ -180,6 +180,27 @@ static bool is_lagging(const struct situation *s)
 	return !mutant(34) && s->cluster->optime_lsn > my_lsn(s) && s->cluster->optime_lsn - my_lsn(s) > limit;
 }
 
+/* For how long the lock has been free for whoever wants it. */
+static int64_t free_ms(const struct situation *s)
+{
+	const struct lease_sight *sight = &s->self->sight;
+	if (sight->held)
+		return elapsed_least_ms(sight->since, s->now) - sight->record.ttl_s * 1000;
+	return instant_is_set(sight->freed) ? elapsed_least_ms(sight->freed, s->now) : INT64_MAX;
+}
+
+/* Contract 5.8: at least a loop_wait, and up to primary_race_backoff as long as the last primary's WAL still comes in. */
+static bool lets_wal_come(const struct situation *s)
+{
+	const struct settings *set = s->settings;
+	int64_t free = free_ms(s);
+	if (set->primary_race_backoff_ms <= 0 || s->cluster->move.candidate[0] != '\0')
+		return false;
+	if (free >= set->primary_race_backoff_ms)
+		return false;
+	return free < set->loop_wait_ms || within_ms(s->self->wal_moved, set->loop_wait_ms, s->now);
+}
+
 uint32_t race_facts(const struct situation *s)
 {
 	const struct settings *set = s->settings;
@@ -191,10 +212,10 @@ uint32_t race_facts(const struct situation *s)
 	       when(set->paused, R(PAUSED)) | when(is_primary_up(s), R(RUNNING)) |
 	       when(somebody_may_be_unguarded(s), R(HOLDER)) | when(is_named(s), R(NAMED)) |
 	       when(another_is_named(s), R(ANOTHER)) | when(serves_as_standby(s), R(SERVING)) |
-	       when(set->nofailover || set->failover_priority <= 0, R(BARRED)) | when(aside, R(ASIDE)) |
-	       when(s->instance->term_pending, R(LEAVING)) | when(known, R(KNOWN)) |
-	       when(is_diverged(rejoin_decide(s)), R(DIVERGED)) | when(is_lagging(s), R(LAGGING)) |
-	       when(behind, R(BEHIND)) | when(distrusts(s), R(DISTRUST)) |
+	       when(set->nofailover || set->failover_priority <= 0, R(BARRED)) |
+	       when(aside || lets_wal_come(s), R(ASIDE)) | when(s->instance->term_pending, R(LEAVING)) |
+	       when(known, R(KNOWN)) | when(is_diverged(rejoin_decide(s)), R(DIVERGED)) |
+	       when(is_lagging(s), R(LAGGING)) | when(behind, R(BEHIND)) | when(distrusts(s), R(DISTRUST)) |
 	       when(peers_are_heard(s) && within_ms(s->instance->probed, PEER_FRESH_MS, s->now), R(HEARD)) |
 	       when(any_primary(s), R(PRIMARY)) | when(any_ahead(s), R(AHEAD)) | when(any_preferred(s), R(PREFERRED));
 }

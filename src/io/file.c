@@ -40,7 +40,7 @@ static ssize_t read_all(int fd, char *text, size_t size)
 bool file_read(const char *path, char *text, size_t size, size_t *len, struct err *err)
 {
 	assert(size > 0);
-	AUTO(fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
+	AUTO(fd) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO of that name is not waited for */
 	if (fd < 0)
 		return fail_open(path, err);
 	ssize_t n = read_all(fd, text, size); /* one byte more than there is room for shows that it is too long */
@@ -88,18 +88,26 @@ static bool sync_dir_of(const char *path, struct err *err)
 	return file_sync_dir(dir, err);
 }
 
-static bool write_new(const char *path, const char *text, size_t len, mode_t mode, struct err *err)
+struct content {
+	const char *text;
+	size_t len;
+	mode_t mode;
+	bool durable;
+};
+
+static bool write_new(const char *path, const struct content *content, struct err *err)
 {
-	AUTO(fd) int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, mode);
+	AUTO(fd) int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, content->mode);
 	if (fd < 0)
 		return fail_open(path, err);
 	/* the mode of a file that was left over, and bits that the umask took */
-	if (fchmod(fd, mode) != 0 || !write_all(fd, text, len) || fsync(fd) != 0)
+	if (fchmod(fd, content->mode) != 0 || !write_all(fd, content->text, content->len) ||
+	    (content->durable && fsync(fd) != 0))
 		return err_errno(err, "cannot write %s", path);
 	return true;
 }
 
-bool file_write(const char *path, const char *text, size_t len, mode_t mode, struct err *err)
+static bool put(const char *path, const struct content *content, struct err *err)
 {
 	char fresh[PATH_MAX];
 	struct strbuf b;
@@ -107,7 +115,7 @@ bool file_write(const char *path, const char *text, size_t len, mode_t mode, str
 	strbuf_addf(&b, "%s.new", path);
 	if (!strbuf_ok(&b))
 		return err_set(err, ERR_INPUT, "%s: path too long", path);
-	if (!write_new(fresh, text, len, mode, err)) {
+	if (!write_new(fresh, content, err)) {
 		unlink(fresh);
 		return false;
 	}
@@ -116,7 +124,19 @@ bool file_write(const char *path, const char *text, size_t len, mode_t mode, str
 		unlink(fresh);
 		return false;
 	}
-	return sync_dir_of(path, err);
+	return true;
+}
+
+bool file_write(const char *path, const char *text, size_t len, mode_t mode, struct err *err)
+{
+	const struct content content = { text, len, mode, true };
+	return put(path, &content, err) && sync_dir_of(path, err);
+}
+
+bool file_replace(const char *path, const char *text, size_t len, mode_t mode, struct err *err)
+{
+	const struct content content = { text, len, mode, false };
+	return put(path, &content, err);
 }
 
 bool file_remove(const char *path, struct err *err)

@@ -1,5 +1,5 @@
 /* The listening socket of a server. It is ours, and accepted connections are handed to libwebsockets: so an address in
- * use has its reason, a full server leaves clients in the kernel's queue, and a server that goes stops listening at once. */
+ * use has its reason, a full server lets nobody in for whom nobody gives way, and a server that goes stops listening at once. */
 #include "http_server_private.h"
 
 #include "base/strbuf.h"
@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 enum {
-	BACKLOG = 128,
+	QUEUE_SIZE = 128,
 	ACCEPTS_A_TURN = 32,
 	ACCEPT_AGAIN_MS = 500,
 	KEEPALIVE_IDLE_S = 10,
@@ -60,25 +60,58 @@ static void adopt(struct http_server *server, int fd, const struct sockaddr_stor
 		abort();
 	c->wsi = wsi;
 	c->server = server;
+	c->since = loop_now(server->web->loop);
 	peer_text(address, c->peer, sizeof(c->peer));
 	c->next = server->web->connections;
 	server->web->connections = c;
 	server->connection_count++;
 }
 
+/* The one that has let us wait for longest. Whoever waits for our handler is not among them. */
+static struct http_connection *find_slowest(const struct http_server *server)
+{
+	struct http_connection *slowest = NULL;
+	for (struct http_connection *c = server->web->connections; c != NULL; c = c->next)
+		if (c->server == server && c->owed == 0 && !c->leaving &&
+		    (slowest == NULL || c->since.boot_us < slowest->since.boot_us))
+			slowest = c;
+	return slowest;
+}
+
+/* Somebody is waiting, and there is no room. False: there will be no sooner than the timer, or somebody's end, says. */
+static bool make_room(struct http_server *server)
+{
+	struct http_connection *slowest = find_slowest(server);
+	loop_io_want(server->listener, 0);
+	if (slowest == NULL)
+		return false;
+	int64_t waited_ms = elapsed_least_ms(slowest->since, loop_now(server->web->loop));
+	if (waited_ms < HTTP_GIVES_WAY_MS) {
+		loop_timer_set(server->timer, HTTP_GIVES_WAY_MS - waited_ms);
+		return false;
+	}
+	slowest->leaving = true;
+	http_web_kill(slowest->wsi);
+	return server->connection_count < HTTP_CONNECTIONS_MAX;
+}
+
 void http_accept_again(struct http_server *server)
 {
-	bool room = server->connection_count < HTTP_CONNECTIONS_MAX;
 	if (server->listener != NULL)
-		loop_io_want(server->listener, room ? LOOP_READ : 0);
+		loop_io_want(server->listener, LOOP_READ);
 }
 
 static void on_connection(void *arg, UNUSED int ready)
 {
 	struct http_server *server = arg;
-	for (int i = 0; i < ACCEPTS_A_TURN && server->connection_count < HTTP_CONNECTIONS_MAX; i++) {
+	for (int i = 0; i < ACCEPTS_A_TURN; i++) {
 		struct sockaddr_storage address;
 		socklen_t size = sizeof(address);
+		bool full = server->connection_count >= HTTP_CONNECTIONS_MAX;
+		if (full && i > 0)
+			break; /* whether another one is waiting is told by the loop */
+		if (full && !make_room(server))
+			return;
 		int fd = accept4(server->listen_fd, (struct sockaddr *)&address, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd >= 0) {
 			adopt(server, fd, &address);
@@ -113,10 +146,11 @@ static bool parse_address(const char *host, int port, struct sockaddr_storage *o
 	return true;
 }
 
-static int bind_to(const char *host, int port, struct err *err)
+static int bind_to(const char *host, const struct http_server_params *params, struct err *err)
 {
 	struct sockaddr_storage address;
 	socklen_t size;
+	int port = params->port, queue_size = params->queue_size > 0 ? params->queue_size : QUEUE_SIZE;
 	if (!parse_address(host, port, &address, &size)) {
 		err_set(err, ERR_INPUT, "'%s' is not a numeric address", host);
 		return -1;
@@ -127,7 +161,7 @@ static int bind_to(const char *host, int port, struct err *err)
 		if (address.ss_family == AF_INET6)
 			set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 0);
 	}
-	if (fd < 0 || bind(fd, (struct sockaddr *)&address, size) != 0 || listen(fd, BACKLOG) != 0) {
+	if (fd < 0 || bind(fd, (struct sockaddr *)&address, size) != 0 || listen(fd, queue_size) != 0) {
 		err_errno(err, "cannot listen on %s port %d", host, port);
 		return -1;
 	}
@@ -140,11 +174,11 @@ bool http_accept_start(struct http_server *server, struct err *err)
 {
 	const char *host = server->params.host;
 	if (text_is_empty(host) || text_equal(host, "*")) {
-		server->listen_fd = bind_to("::", server->params.port, err);
+		server->listen_fd = bind_to("::", &server->params, err);
 		if (server->listen_fd < 0) /* a machine without IPv6 */
-			server->listen_fd = bind_to("0.0.0.0", server->params.port, err);
+			server->listen_fd = bind_to("0.0.0.0", &server->params, err);
 	} else {
-		server->listen_fd = bind_to(host, server->params.port, err);
+		server->listen_fd = bind_to(host, &server->params, err);
 	}
 	if (server->listen_fd < 0)
 		return false;

@@ -25,12 +25,13 @@ static void params_copy(struct http_server_params *mine, const struct http_serve
 	mine->key_password = copy(params->key_password);
 	mine->ca_file = copy(params->ca_file);
 	mine->ciphers = copy(params->ciphers);
+	mine->server_name = copy(params->server_name != NULL ? params->server_name : "howdah");
 }
 
 static void params_finish(struct http_server_params *mine)
 {
-	const char *texts[] = { mine->host,         mine->cert_file, mine->key_file,
-				mine->key_password, mine->ca_file,   mine->ciphers };
+	const char *texts[] = { mine->host,    mine->cert_file, mine->key_file,   mine->key_password,
+				mine->ca_file, mine->ciphers,   mine->server_name };
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
 		free((void *)(uintptr_t)texts[i]);
 }

@@ -22,6 +22,9 @@ struct http_connection {
 	struct http_connection *next;
 	struct http_server *server;
 	struct lws *wsi;
+	int owed;             /* requests that the handler has and has not answered yet */
+	struct instant since; /* it owes us the rest of a request, the next one, or the reading of a reply */
+	bool leaving;         /* it gave way to a newer one */
 	char peer[INET6_ADDRSTRLEN];
 };
 
@@ -43,6 +46,7 @@ struct http_server {
 	struct loop_io *listener;
 	struct loop_timer *timer; /* accepts again, or frees */
 	int connection_count;
+	size_t body_bytes; /* of all requests that are being read */
 	bool dying;
 };
 

@@ -72,14 +72,36 @@ size_t http_stream_size(void)
 	return sizeof(struct stream);
 }
 
+static void drop_body(struct stream *s)
+{
+	if (s->connection != NULL)
+		s->connection->server->body_bytes -= s->body_size;
+	free(s->body);
+	s->body = NULL;
+	s->body_len = s->body_size = 0;
+}
+
+/* From now on it is the client that lets us wait. */
+static void leave_to_client(struct stream *s)
+{
+	struct http_server *server = s->connection->server;
+	s->reply = NULL;
+	s->connection->owed--;
+	s->connection->since = loop_now(server->web->loop);
+	if (server->connection_count >= HTTP_CONNECTIONS_MAX)
+		http_accept_again(server); /* there is somebody now who may give way */
+}
+
 /* Everything that must not outlive the stream; may be called more than once. */
 static void stream_finish(struct stream *s)
 {
 	struct http_reply *reply = s->reply;
+	if (reply != NULL)
+		leave_to_client(s);
+	drop_body(s);
 	loop_timer_destroy(s->deadline);
 	loop_timer_destroy(s->look);
 	free(s->texts);
-	free(s->body);
 	free(s->out);
 	*s = (struct stream){ 0 };
 	if (reply == NULL)
@@ -175,8 +197,11 @@ static bool build_head(struct stream *s, const struct http_response *r, size_t b
 	struct head h = { .wsi = s->wsi, .at = s->out + LWS_PRE, .ok = true };
 	unsigned char *start = h.at;
 	h.end = start + REPLY_HEADERS_MAX;
-	if (lws_add_http_header_status(s->wsi, (unsigned int)r->status, &h.at, h.end) != 0)
+	unsigned int status = (unsigned int)r->status | LWSAHH_FLAG_NO_SERVER_NAME;
+	if (lws_add_http_header_status(s->wsi, status, &h.at, h.end) != 0)
 		return false;
+	head_add(&h, "server:", s->connection->server->params.server_name,
+		 strlen(s->connection->server->params.server_name));
 	head_add_date(&h);
 	if (r->content_type != NULL)
 		head_add(&h, "content-type:", r->content_type, strlen(r->content_type));
@@ -233,6 +258,7 @@ static void refuse(struct stream *s, int status, const char *why)
 {
 	s->asked = true;
 	s->closes = true;
+	drop_body(s);
 	loop_timer_destroy(s->deadline);
 	s->deadline = NULL;
 	struct http_response r = {
@@ -247,7 +273,7 @@ void http_reply_send(struct http_reply *reply, const struct http_response *respo
 	free(reply);
 	if (s == NULL)
 		return;
-	s->reply = NULL;
+	leave_to_client(s);
 	stream_answer(s, response);
 }
 
@@ -312,7 +338,7 @@ void http_reply_end(struct http_reply *reply)
 	free(reply);
 	if (s == NULL)
 		return;
-	s->reply = NULL;
+	leave_to_client(s);
 	if (s->lost)
 		return;
 	loop_timer_destroy(s->look);
@@ -328,7 +354,7 @@ void http_reply_cut(struct http_reply *reply)
 	free(reply);
 	if (s == NULL)
 		return;
-	s->reply = NULL;
+	leave_to_client(s);
 	stream_cut(s);
 }
 
@@ -426,6 +452,7 @@ static void ask_handler(struct stream *s)
 	struct http_reply *reply = must_allocate(calloc(1, sizeof(*reply)));
 	reply->stream = s;
 	s->reply = reply;
+	s->connection->owed++;
 	struct http_request request = {
 		.method = s->method,
 		.path = texts->path,
@@ -440,7 +467,13 @@ static void ask_handler(struct stream *s)
 		.has_client_cert = server->params.cert_file != NULL && has_client_cert(wsi),
 		.reply = reply,
 	};
+	char *body = s->body;
+	size_t body_size = s->body_size; /* counted until it is gone, but s may be gone before */
+	s->body = NULL;
+	s->body_len = s->body_size = 0;
 	server->params.handler(server->params.arg, &request);
+	server->body_bytes -= body_size;
+	free(body);
 	free(texts);
 	if (s->reply != NULL && s->out == NULL)
 		stop_reading(s);
@@ -593,15 +626,29 @@ static int on_request(struct http_web *web, struct lws *wsi, struct stream *s)
 	return 0;
 }
 
+/* False: all that are being read would be too much. */
+static bool body_grow(struct stream *s, size_t size)
+{
+	struct http_server *server = s->connection->server;
+	if (size <= s->body_size)
+		return true;
+	if (server->body_bytes + 2 * size - s->body_size > HTTP_BODIES_MAX)
+		return false;
+	server->body_bytes += 2 * size - s->body_size;
+	s->body_size = 2 * size;
+	s->body = must_allocate(realloc(s->body, s->body_size));
+	return true;
+}
+
 static void body_add(struct stream *s, const char *data, size_t len)
 {
 	if (s->body_len + len > HTTP_BODY_MAX) {
 		refuse(s, 413, "The body is too long\n");
 		return;
 	}
-	if (s->body_len + len + 1 > s->body_size) {
-		s->body_size = 2 * (s->body_len + len + 1);
-		s->body = must_allocate(realloc(s->body, s->body_size));
+	if (!body_grow(s, s->body_len + len + 1)) {
+		refuse(s, 503, "Too many long requests at once\n");
+		return;
 	}
 	memcpy(s->body + s->body_len, data, len);
 	s->body_len += len;

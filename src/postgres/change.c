@@ -100,6 +100,8 @@ enum step_result step_follow_write(struct postgres *pg, UNUSED bool first)
 	const struct instance *in = &pg->instance;
 	if (!in->attached || (in->tree != PG_TREE_STANDBY && in->tree != PG_TREE_STARTING))
 		return job_fail(pg, "it is not a standby that is up");
+	if (!describe_is_settled(pg))
+		return STEP_WAIT;
 	return conffiles_write(pg, CONF_REPLICA, &pg->job.upstream, &err) ? STEP_NEXT : job_fail(pg, "%s", err.text);
 }
 

@@ -122,6 +122,20 @@ static void guard_standby(struct postgres *pg, struct gucs *to)
 	}
 }
 
+bool conf_has_unknown(const struct postgres *pg)
+{
+	char key[64];
+	struct strbuf b;
+	int version = file_version(pg);
+	bool unknown = gucs_have_unknown(json_get(pg->config->postgresql, "parameters"), version);
+	for (size_t role = 0; role < ARRAY_SIZE(role_suffixes); role++) {
+		strbuf_init(&b, key, sizeof(key));
+		strbuf_addf(&b, "parameters_%s", role_suffixes[role]);
+		unknown |= gucs_have_unknown(json_get(pg->config->postgresql, key), version);
+	}
+	return unknown;
+}
+
 void conf_gucs(struct postgres *pg, enum conf_role role, bool standby_start, struct gucs *to)
 {
 	const struct config *config = pg->config;
@@ -135,6 +149,7 @@ void conf_gucs(struct postgres *pg, enum conf_role role, bool standby_start, str
 		.parameters = json_get(config->postgresql, "parameters"),
 		.role_parameters = json_get(config->postgresql, key),
 		.version = file_version(pg),
+		.described = pg->described.names,
 		.listen_addresses = config->pg_listen.host[0] == '\0' ? "*" : config->pg_listen.host,
 		.port = config->pg_listen.port,
 		.cluster_name = config->scope,

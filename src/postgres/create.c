@@ -18,7 +18,9 @@ enum step_result step_programs(struct postgres *pg, bool first)
 		programs_find(pg);
 	if (programs->found == WAIT_OPEN || run_has_strangers(pg))
 		return STEP_WAIT;
-	return programs->found == WAIT_OK ? STEP_NEXT : job_fail(pg, "no answer about PostgreSQL's programs");
+	if (programs->found != WAIT_OK)
+		return job_fail(pg, "no answer about PostgreSQL's programs");
+	return describe_is_settled(pg) ? STEP_NEXT : STEP_WAIT;
 }
 
 /* What is true before anything is put into the directory. */

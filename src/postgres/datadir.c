@@ -44,7 +44,7 @@ int datadir_major(const struct postgres *pg)
 }
 
 /* A running server writes it in place: what looks torn is read again. */
-static bool read_control(struct postgres *pg, struct err *err)
+bool datadir_read_control(struct postgres *pg, struct err *err)
 {
 	char path[PATH_SIZE], bytes[CONTROL_FILE_SIZE + 1];
 	size_t len;
@@ -103,7 +103,7 @@ static enum data_dir judge(struct postgres *pg)
 	char text[512];
 	struct err err;
 	int empty = datadir_is_empty(pg->config->data_dir);
-	pg->control_ok = empty == 0 && read_control(pg, &err);
+	pg->control_ok = empty == 0 && datadir_read_control(pg, &err);
 	enum marker changing = marker_look(pg, "changing", text, sizeof(text));
 	if (changing != MARKER_NONE)
 		return changing == MARKER_SET ? DATA_MARKED : DATA_UNREADABLE;
@@ -124,7 +124,7 @@ void datadir_look(struct postgres *pg)
 		return;
 	}
 	char text[64];
-	in->data = judge(pg);
+	in->data = rights_look(pg) ? judge(pg) : DATA_UNREADABLE;
 	in->bootstrap_attempt = marker_read(pg, "bootstrap", text, sizeof(text));
 	if (pg->control_ok)
 		take_control(in, &pg->control);

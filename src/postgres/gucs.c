@@ -228,16 +228,19 @@ static void set_wal_keep(struct gucs *gucs, const struct json *parameters)
 
 /* ---- the others ---- */
 
+static bool is_described(const char *described, const char *name)
+{
+	char pattern[128];
+	if (text_is_empty(described) || snprintf(pattern, sizeof(pattern), ",%s,", name) >= (int)sizeof(pattern))
+		return false;
+	return strcasestr(described, pattern) != NULL;
+}
+
 static void set_checked(struct gucs *gucs, const char *name, const struct json *node, const struct guc_rule *rule,
 			note_fn *note)
 {
 	char value[GUC_VALUE_MAX];
 	gucs_value_text(node, value, sizeof(value));
-	/* extensions' settings are theirs to check */
-	if (rule == NULL && strchr(name, '.') == NULL) {
-		note_value(note, name, value, "is dropped: this version does not know the parameter");
-		return;
-	}
 	enum guc_verdict verdict = rule == NULL ? GUC_KEEP : guc_check(rule, value, sizeof(value));
 	if (verdict == GUC_DROP)
 		note_value(note, name, value, "is not allowed, dropped");
@@ -247,15 +250,41 @@ static void set_checked(struct gucs *gucs, const char *name, const struct json *
 		gucs_set(gucs, name, value);
 }
 
+static void note_unknown(note_fn *note, const char *name, const struct json *node)
+{
+	char value[GUC_VALUE_MAX];
+	gucs_value_text(node, value, sizeof(value));
+	note_value(note, name, value, "is dropped: this version does not know the parameter");
+}
+
+static bool is_for_others(const struct json *item)
+{
+	const char *name = json_key(item);
+	return json_is_null(item) || find_controlled(name) != NULL || is_never_settable(name) || guc_is_recovery(name);
+}
+
+/* Of those without a row, extensions' are theirs to check, and what the program knows is its. */
 static void set_all(struct gucs *gucs, const struct json *parameters, const struct gucs_input *input, note_fn *note)
 {
 	for (const struct json *item = json_first(parameters); item != NULL; item = json_next(item)) {
 		const char *name = json_key(item);
-		if (json_is_null(item) || find_controlled(name) != NULL || is_never_settable(name) ||
-		    guc_is_recovery(name))
+		if (is_for_others(item))
 			continue;
-		set_checked(gucs, name, item, guc_rule_find(name, input->version), note);
+		const struct guc_rule *rule = guc_rule_find(name, input->version);
+		if (rule != NULL || strchr(name, '.') != NULL || is_described(input->described, name))
+			set_checked(gucs, name, item, rule, note);
+		else
+			note_unknown(note, name, item);
 	}
+}
+
+bool gucs_have_unknown(const struct json *parameters, int version)
+{
+	for (const struct json *item = json_first(parameters); item != NULL; item = json_next(item))
+		if (!is_for_others(item) && guc_rule_find(json_key(item), version) == NULL &&
+		    strchr(json_key(item), '.') == NULL)
+			return true;
+	return false;
 }
 
 /* Ours is always among them; it comes first when nobody asked for others. */
@@ -313,7 +342,11 @@ void gucs_build_recovery(struct gucs *gucs, const struct json *recovery_conf, in
 			continue;
 		if (strcasecmp(name, "trigger_file") == 0)
 			name = "promote_trigger_file";
-		set_checked(gucs, name, item, guc_recovery_find(name, version), note);
+		const struct guc_rule *rule = guc_recovery_find(name, version);
+		if (rule != NULL)
+			set_checked(gucs, name, item, rule, note);
+		else
+			note_unknown(note, name, item);
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(emptied_targets); i++)
 		gucs_set(gucs, emptied_targets[i], "");

@@ -50,11 +50,15 @@ enum guc_verdict guc_check(const struct guc_rule *rule, char *value, size_t size
 struct gucs_input {
 	const struct json *parameters, *role_parameters; /* objects or NULL */
 	int version;                                     /* server_version_num; only the major part is sure */
+	const char *described; /* ",name,name," that PostgreSQL's program knows; NULL or "": not known */
 	const char *listen_addresses, *cluster_name;
 	int port;
 	const char *socket_dir; /* ours */
 	const char *config_dir;
 };
+
+/* Whether a name has no row, no dot and no rule of its own: only PostgreSQL's program can tell. */
+bool gucs_have_unknown(const struct json *parameters, int version);
 
 /* All of the normal section. Notes about what was dropped or changed go to note. */
 void gucs_build(struct gucs *gucs, const struct gucs_input *input, void (*note)(const char *text));

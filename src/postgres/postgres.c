@@ -40,7 +40,7 @@ static void reconfigure(struct postgres *pg)
 	const struct instance *in = &pg->instance;
 	if (!pg->reconfigure_wanted || pg->job.kind != PG_JOB_NONE || !in->attached || !in->volume_locked || !is_up(pg))
 		return;
-	if (in->tree == PG_TREE_PROMOTING)
+	if (in->tree == PG_TREE_PROMOTING || !describe_is_settled(pg))
 		return;
 	pg->reconfigure_wanted = false;
 	enum conf_role role = in->tree == PG_TREE_PRIMARY ? CONF_PRIMARY : CONF_REPLICA;

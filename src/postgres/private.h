@@ -63,7 +63,7 @@ void status_lost(struct postgres *pg);
 
 /* ---- run.c: programs beside PostgreSQL, one at a time in each slot ---- */
 enum wait { WAIT_NONE, WAIT_OPEN, WAIT_OK, WAIT_FAILED };
-enum run_slot { RUN_JOB, RUN_CALLBACK, RUN_ON_RELOAD, RUN_SLOT_COUNT };
+enum run_slot { RUN_JOB, RUN_DESCRIBE, RUN_CALLBACK, RUN_ON_RELOAD, RUN_SLOT_COUNT };
 
 struct run {
 	uint32_t id; /* 0: none runs */
@@ -117,6 +117,19 @@ void programs_take(struct postgres *pg, const char *strings, size_t len, int cou
 MUST_CHECK bool programs_choose(const struct postgres *pg, const char *name, char *path, size_t size, struct err *err);
 int program_path_version(const char *path); /* /usr/lib/postgresql/15/bin/x -> 15, 0: it does not say */
 
+/* ---- describe.c: which parameters PostgreSQL's program knows ---- */
+struct described {
+	struct run run;
+	char program[PROGRAM_SIZE]; /* that was asked; "": none yet */
+	char names[24576];          /* ",name,name,", in lower case; "": unknown */
+	size_t len;
+	bool behind_name; /* of a line */
+};
+
+void describe_take(struct postgres *pg, const char *bytes, size_t len);
+bool describe_is_settled(struct postgres *pg);    /* false: it is being asked, or will be; look again after an event */
+bool conf_has_unknown(const struct postgres *pg); /* a parameter that only the program may know */
+
 /* ---- markers.c: <data_dir>.howdah/ ---- */
 MUST_CHECK bool marker_write(const struct postgres *pg, const char *name, const char *text, struct err *err);
 MUST_CHECK bool marker_remove(const struct postgres *pg, const char *name, struct err *err);
@@ -129,8 +142,12 @@ void armed_read(struct postgres *pg);
 void upstream_write(struct postgres *pg, const struct upstream *upstream);
 void upstream_read(struct postgres *pg, struct upstream *upstream);
 
+/* ---- rights.c ---- */
+bool rights_look(struct postgres *pg); /* false: details.trouble says why the data directory cannot be used */
+
 /* ---- datadir.c ---- */
 void datadir_look(struct postgres *pg);
+MUST_CHECK bool datadir_read_control(struct postgres *pg, struct err *err); /* into pg->control */
 bool datadir_has(const struct postgres *pg, const char *name);
 int datadir_is_empty(const char *path);       /* nothing but dot files and lost+found in it; < 0: it cannot be read */
 int datadir_major(const struct postgres *pg); /* by PG_VERSION; 0: unknown */
@@ -374,6 +391,7 @@ struct postgres {
 	struct postgres_details details;
 	struct link link;
 	struct run run; /* of the job */
+	struct described described;
 	struct callback callbacks[RUN_SLOT_COUNT - RUN_CALLBACK];
 	uint32_t last_run;
 	uint32_t strangers[JOBS_MAX]; /* an earlier agent's jobs, told to end and not known to have ended */

@@ -34,6 +34,7 @@ enum column {
 	COL_START_US,
 	COL_REPLAYED_TIMESTAMP,
 	COL_REPLAY_PAUSED,
+	COL_NEEDED,
 	COL_REPLICAS,
 	COL_SLOTS,
 	COL_PENDING,
@@ -63,6 +64,10 @@ static const char *const columns[COL_COUNT] = {
 	[COL_START_US] = "(extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint",
 	[COL_REPLAYED_TIMESTAMP] = "CASE WHEN r THEN " TIME_TEXT("pg_last_xact_replay_timestamp()") " END",
 	[COL_REPLAY_PAUSED] = "CASE WHEN r THEN pg_is_wal_replay_paused()::int ELSE 0 END",
+	/* what a standby needs as much of as its primary */
+	[COL_NEEDED] = "CASE WHEN r AND pg_is_wal_replay_paused() THEN (SELECT json_object_agg(name, setting::int) FROM"
+		       " pg_settings WHERE name IN ('max_connections', 'max_worker_processes', 'max_wal_senders',"
+		       " 'max_prepared_transactions', 'max_locks_per_transaction')) END",
 	[COL_REPLICAS] =
 		"(SELECT json_agg(json_build_array(usename, application_name, host(client_addr), state, sync_state,"
 		" sync_priority)) FROM pg_stat_replication)",
@@ -277,6 +282,32 @@ static void take_slots(struct postgres *pg, const char *members)
 		details->slots[0] = '\0';
 }
 
+/* What pg_control knows of the primary is more than what the server runs with. */
+static bool is_starved(struct postgres *pg, const char *running)
+{
+	struct err err;
+	int64_t value;
+	AUTO(json) struct json *settings = running[0] != '\0' ? json_parse(running, strlen(running), &err) : NULL;
+	const struct control *c = &pg->control;
+	if (settings == NULL || !datadir_read_control(pg, &err))
+		return false;
+	const struct {
+		const char *name;
+		int least;
+	} rows[] = { { "max_connections", c->max_connections },
+		     { "max_worker_processes", c->max_worker_processes },
+		     { "max_wal_senders", c->max_wal_senders },
+		     { "max_prepared_transactions", c->max_prepared_transactions },
+		     { "max_locks_per_transaction", c->max_locks_per_transaction } };
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		if (json_i64(json_get(settings, rows[i].name), &value) && value < rows[i].least) {
+			log_info("postgres: replay waits: %s is %lld, the primary's %d", rows[i].name, (long long)value,
+				 rows[i].least);
+			return true;
+		}
+	return false;
+}
+
 static void take_details(struct postgres *pg, const struct pg_rows *rows)
 {
 	struct postgres_details *details = &pg->details;
@@ -287,6 +318,7 @@ static void take_details(struct postgres *pg, const struct pg_rows *rows)
 	text_copy(details->replayed_timestamp, sizeof(details->replayed_timestamp),
 		  pg_rows_text(rows, 0, COL_REPLAYED_TIMESTAMP));
 	details->replay_paused = number(rows, COL_REPLAY_PAUSED) != 0;
+	pg->instance.replay_is_starved = is_starved(pg, pg_rows_text(rows, 0, COL_NEEDED));
 	details->latest_end_lsn = (uint64_t)number(rows, COL_LATEST_END_LSN);
 	if (pg->instance.in_recovery && status[0] == '\0' && archive)
 		status = "in archive recovery";
@@ -387,11 +419,14 @@ bool probe_if_older(struct postgres *pg, int64_t ms, bool quick)
 void probe_down(struct postgres *pg)
 {
 	struct instance *in = &pg->instance;
-	in->answers = in->streaming = in->in_recovery = false;
+	in->answers = in->streaming = in->in_recovery = in->replay_is_starved = false;
 	in->write_lsn = in->receive_lsn = in->replay_lsn = 0;
 	in->upstream[0] = in->upstream_host[0] = '\0';
 	in->upstream_port = 0;
+	char trouble[sizeof(pg->details.trouble)]; /* is not the server's */
+	memcpy(trouble, pg->details.trouble, sizeof(trouble));
 	pg->details = (struct postgres_details){ .replica_count = 0 };
+	memcpy(pg->details.trouble, trouble, sizeof(trouble));
 	pg->probe.over_tcp = false;
 	if (!pg->probe.busy)
 		pg_close(pg->probe.session);

@@ -16,6 +16,8 @@ static void forget(struct postgres *pg, uint32_t id)
 
 struct run *run_of(struct postgres *pg, enum run_slot slot)
 {
+	if (slot == RUN_DESCRIBE)
+		return &pg->described.run;
 	return slot == RUN_JOB ? &pg->run : &pg->callbacks[slot - RUN_CALLBACK].run;
 }
 
@@ -36,6 +38,11 @@ static void on_job_reply(struct postgres *pg, int code, int detail)
 	take_reply(run_of(pg, RUN_JOB), code, detail);
 }
 
+static void on_describe_reply(struct postgres *pg, int code, int detail)
+{
+	take_reply(run_of(pg, RUN_DESCRIBE), code, detail);
+}
+
 static void on_callback_reply(struct postgres *pg, int code, int detail)
 {
 	take_reply(run_of(pg, RUN_CALLBACK), code, detail);
@@ -48,6 +55,7 @@ static void on_reload_reply(struct postgres *pg, int code, int detail)
 
 static link_reply *const on_replies[] = {
 	[RUN_JOB] = on_job_reply,
+	[RUN_DESCRIBE] = on_describe_reply,
 	[RUN_CALLBACK] = on_callback_reply,
 	[RUN_ON_RELOAD] = on_reload_reply,
 };
@@ -188,6 +196,10 @@ void run_output(struct postgres *pg, const struct frame_output *output, const ch
 	struct run *run = find(pg, output->job);
 	if (run == NULL)
 		return;
+	if (output->stream == OUTPUT_STDOUT && run == &pg->described.run) {
+		describe_take(pg, bytes, len);
+		return;
+	}
 	if (output->stream == OUTPUT_STDOUT) {
 		add_out(run, bytes, len);
 		return;

@@ -80,8 +80,10 @@ void status_take(struct postgres *pg, const struct frame_status *status)
 		if (is_up(tree))
 			probe_now(pg);
 	}
-	if (!in->volume_locked)
-		in->data = DATA_UNKNOWN;
+	if (in->volume_locked)
+		return;
+	in->data = DATA_UNKNOWN;
+	rights_look(pg);
 }
 
 /* What was known of processes may change unseen now: nothing that could serve as a proof stays. */

@@ -122,6 +122,8 @@ static void add_ours(struct json *to, const struct rest_view *view)
 		json_set(ours, "clone", clone_progress(view));
 	if (view->instance->failures > 0 && view->instance->failure[0] != '\0')
 		json_set_text(ours, "failure", view->instance->failure);
+	if (!text_is_empty(view->trouble))
+		json_set_text(ours, "trouble", view->trouble);
 	if (json_count(ours) > 0)
 		json_set(to, "howdah", ours);
 	else

@@ -3,6 +3,7 @@
 A product makes clusters whose members have the same names, addresses, pods, PostgreSQL and settings. Of a member a measurement asks only
 what both have: start(), start_agent(), kill_agent(), keepers(), cli(), and what bed.Member knows by REST and SQL.
 """
+import fcntl
 import os
 import pathlib
 import shutil
@@ -131,8 +132,11 @@ class Patroni:
     ttl_min = 20
 
     def prepare(self):
-        if not (VENV / "bin/patroni").exists():
-            self.install()
+        VENV.parent.mkdir(parents=True, exist_ok=True)
+        with open(VENV.with_suffix(".lock"), "w", encoding="ascii") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # several workers of one run
+            if not (VENV / "bin/patroni").exists():
+                self.install()
         self.version = first_line([str(VENV / "bin/patroni"), "--version"])
 
     def install(self):
@@ -144,7 +148,8 @@ class Patroni:
         subprocess.run([str(VENV / "bin/python"), "-m", "compileall", "-q", str(VENV / "lib")], check=False)
 
     def account(self, cluster):
-        cluster.kube.set_rules(cluster.namespace, PATRONI_RULES)
+        """Beside howdah's own rights, so that both may be in one cluster."""
+        cluster.kube.set_rules(cluster.namespace, [*cluster.kube.rules(cluster.namespace), *PATRONI_RULES])
 
         def granted():
             return cluster.account.client().request("DELETE", f"/api/v1/namespaces/{cluster.namespace}/configmaps")

@@ -68,6 +68,11 @@ bool file_write(const char *path, const char *text, size_t len, UNUSED mode_t mo
 	return true;
 }
 
+bool file_replace(const char *path, const char *text, size_t len, mode_t mode, struct err *err)
+{
+	return file_write(path, text, len, mode, err);
+}
+
 bool file_remove(const char *path, UNUSED struct err *err)
 {
 	struct sim_file **at = &world->current->pod->files;

@@ -14,7 +14,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
-enum { REPLIES_MAX = 16 };
+enum { REPLIES_MAX = HTTP_CONNECTIONS_MAX + 16 };
 static_assert(HTTP_CONNECTIONS_MAX + 16 <= RAW_SOCKETS_MAX, "more clients than the server takes");
 
 static char dir[64];

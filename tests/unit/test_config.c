@@ -505,12 +505,31 @@ static void the_bootstrap_section_gives_the_first_dynamic_configuration(void **s
 	config_clear(&c);
 }
 
+static void the_dynamic_configuration_in_force_is_kept_as_it_was_given(void **state)
+{
+	(void)state;
+	struct config c;
+	struct err err;
+	load(&c, "bootstrap: {dcs: {ttl: 20}}\n", no_environment);
+	assert_true(config_apply_dynamic(&c, "{\"ttl\": 3, \"mine\": [1]}", &err));
+	assert_false(config_apply_dynamic(&c, "[]", &err));
+	AUTO(text) char *text = config_dynamic_text(&c);
+	assert_string_equal(text, "{\"ttl\":3,\"mine\":[1]}");
+	config_clear(&c);
+}
+
 static void settings_without_effect_are_noted_when_they_are_turned_on(void **state)
 {
 	(void)state;
 	struct config c;
-	load(&c, "restapi: {server_tokens: minimal}\npostgresql: {use_pg_rewind: false}\n", no_environment);
-	assert_string_equal(c.notes[0].text, "restapi.server_tokens: accepted, but this version does not act on it");
+	load(&c,
+	     "restapi: {server_tokens: Minimal, request_queue_size: 7}\n"
+	     "postgresql: {create_replica_methods: [mine], use_pg_rewind: false}\n",
+	     no_environment);
+	assert_string_equal(c.notes[0].text,
+			    "postgresql.create_replica_methods: accepted, but this version does not act on it");
+	assert_int_equal(c.rest_server_tokens, 2);
+	assert_int_equal(c.rest_queue_size, 7);
 	assert_int_equal(c.note_count, 1);
 	config_clear(&c);
 	load(&c, "scope: s\n", no_environment);
@@ -752,6 +771,7 @@ int main(void)
 		IN_DIR(timeouts_are_made_to_fit),
 		IN_DIR(adjusted_timeouts_are_explained),
 		IN_DIR(the_bootstrap_section_gives_the_first_dynamic_configuration),
+		IN_DIR(the_dynamic_configuration_in_force_is_kept_as_it_was_given),
 		IN_DIR(settings_without_effect_are_noted_when_they_are_turned_on),
 		IN_DIR(tags_keep_their_order_and_types),
 		IN_DIR(contradicting_tags_are_noted_in_patronis_words),

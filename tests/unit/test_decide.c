@@ -214,6 +214,31 @@ static void what_was_answered_before_the_lock_was_given_back_does_not_count_in_a
 	assert_true(plans(ACT_ACQUIRE));
 }
 
+static bool takes_the_lock(int64_t free_ms, int64_t wal_ms)
+{
+	freed(free_ms);
+	turn->self.peers[0].answered = turn->self.peers[1].answered = turn_ago(10);
+	turn->self.wal_moved = wal_ms < 0 ? (struct instant){ 0, 0 } : turn_ago(wal_ms);
+	turn_decide(turn);
+	return plans(ACT_ACQUIRE);
+}
+
+static void a_free_lock_waits_for_wal_that_still_comes_in(void **state UNUSED)
+{
+	turn_nobody_holds_the_lock(turn);
+	int64_t loop_ms = turn->settings.loop_wait_ms, backoff_ms = 3 * loop_ms;
+	assert_true(takes_the_lock(100, 50)); /* not by default */
+	turn->settings.primary_race_backoff_ms = backoff_ms;
+	assert_false(takes_the_lock(loop_ms - 1, -1));
+	assert_true(takes_the_lock(loop_ms, -1));
+	assert_false(takes_the_lock(loop_ms, 50));
+	assert_false(takes_the_lock(backoff_ms - 1, loop_ms));
+	assert_true(takes_the_lock(backoff_ms - 1, loop_ms + 1));
+	assert_true(takes_the_lock(backoff_ms, 50));
+	turn->cluster.move = (struct move){ .asked = true, .leader = "shop-2", .candidate = "shop-0" };
+	assert_true(takes_the_lock(100, 50)); /* people do not wait */
+}
+
 static enum move_obstacle check_move(const char *candidate, int64_t since_ms)
 {
 	struct situation s = record_situation(turn);
@@ -592,6 +617,7 @@ int main(void)
 		TEST(a_shorter_ttl_is_noted_when_the_lease_has_it),
 		TEST(whoever_could_not_lead_stands_aside_for_a_ttl),
 		TEST(what_was_answered_before_the_lock_was_given_back_does_not_count_in_a_race),
+		TEST(a_free_lock_waits_for_wal_that_still_comes_in),
 		TEST(a_move_is_refused_only_by_answers_that_are_younger_than_it),
 		TEST(a_replica_that_is_asked_counts_itself),
 		TEST(a_leader_drops_a_wish_only_after_it_has_asked),

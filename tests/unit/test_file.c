@@ -87,6 +87,34 @@ static void a_text_of_the_wrong_size_is_an_error(UNUSED void **state)
 	assert_int_equal(len, 0);
 }
 
+static void a_replaced_file_is_there_whole(UNUSED void **state)
+{
+	struct err err;
+	char text[16];
+	size_t len;
+	struct stat st;
+	must(file_replace(in_dir("c"), "first", 5, 0600, &err), &err);
+	must(file_replace(in_dir("c"), "second", 6, 0640, &err), &err);
+	must(file_read(in_dir("c"), text, sizeof(text), &len, &err), &err);
+	assert_string_equal(text, "second");
+	assert_int_equal(stat(in_dir("c"), &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0640);
+	assert_false(file_exists(in_dir("c.new")));
+	assert_false(file_replace(in_dir("nobody/c"), "x", 1, 0600, &err));
+	assert_non_null(strstr(err.text, "nobody/c.new"));
+}
+
+static void a_fifo_in_the_place_of_a_file_holds_nobody(UNUSED void **state)
+{
+	struct err err;
+	char text[16];
+	size_t len = 1;
+	assert_int_equal(mkfifo(in_dir("fifo"), 0600), 0);
+	must(file_read(in_dir("fifo"), text, sizeof(text), &len, &err), &err);
+	assert_int_equal(len, 0);
+	must(file_remove(in_dir("fifo"), &err), &err);
+}
+
 static void a_missing_file_is_told_apart(UNUSED void **state)
 {
 	struct err err;
@@ -273,6 +301,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_was_written_is_read),
 		cmocka_unit_test(a_text_of_the_wrong_size_is_an_error),
+		cmocka_unit_test(a_replaced_file_is_there_whole),
+		cmocka_unit_test(a_fifo_in_the_place_of_a_file_holds_nobody),
 		cmocka_unit_test(a_missing_file_is_told_apart),
 		cmocka_unit_test(a_failed_write_leaves_the_old_file),
 		cmocka_unit_test(removing_and_directories),

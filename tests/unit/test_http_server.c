@@ -1,6 +1,8 @@
 /* The HTTP server: its ports, and raw clients that misbehave. */
 #include "unit/support_http.h"
 
+#include <netinet/tcp.h>
+
 static void a_port_in_use_is_named(UNUSED void **state)
 {
 	struct err err;
@@ -300,25 +302,117 @@ static void nonsense_is_refused(UNUSED void **state)
 	stop_server(server);
 }
 
-static void more_clients_than_allowed_wait(UNUSED void **state)
+static struct raw raws[HTTP_CONNECTIONS_MAX + 4];
+
+/* What each of the first connections sends; the last four get a request each. */
+static void fill(const struct http_server *server, const char *text)
 {
-	struct http_server *server = start_server((struct http_server_params){ 0 });
-	static struct raw raws[HTTP_CONNECTIONS_MAX + 4];
-	for (size_t i = 0; i < ARRAY_SIZE(raws); i++) {
+	for (int i = 0; i < HTTP_CONNECTIONS_MAX; i++) {
 		raw_connect(&raws[i], http_server_port(server));
-		raw_send(&raws[i], "GET /x HTTP/1.1\r\nHost: x\r\n\r\n");
-		if (i < HTTP_CONNECTIONS_MAX) /* the kernel's queue is shorter */
-			WAIT_FOR(seen.count == (int)i + 1);
+		raw_send(&raws[i], text);
+		WAIT_FOR(server->connection_count == i + 1); /* the kernel's queue is shorter */
 	}
-	WAIT_FOR(seen.count == HTTP_CONNECTIONS_MAX);
-	RUN_UNTIL(seen.count > HTTP_CONNECTIONS_MAX, 100);
-	assert_int_equal(seen.count, HTTP_CONNECTIONS_MAX);
-	for (size_t i = 0; i < 4; i++)
-		shutdown(raws[i].fd, SHUT_RDWR);
-	WAIT_FOR(seen.count == (int)ARRAY_SIZE(raws));
+	for (size_t i = HTTP_CONNECTIONS_MAX; i < ARRAY_SIZE(raws); i++) {
+		raw_connect(&raws[i], http_server_port(server));
+		raw_send(&raws[i], "GET /late HTTP/1.1\r\nHost: x\r\n\r\n");
+	}
+}
+
+static void empty(struct http_server *server)
+{
 	for (size_t i = 0; i < ARRAY_SIZE(raws); i++)
 		raw_end(&raws[i]);
 	stop_server(server);
+}
+
+static int count_closed(void)
+{
+	int count = 0;
+	for (size_t i = 0; i < ARRAY_SIZE(raws); i++)
+		count += raws[i].closed;
+	return count;
+}
+
+static void more_clients_than_allowed_wait_while_the_others_are_worked_for(UNUSED void **state)
+{
+	struct http_server *server = start_server((struct http_server_params){ 0 });
+	fill(server, "GET /held HTTP/1.1\r\nHost: x\r\n\r\n");
+	WAIT_FOR(seen.held_count == HTTP_CONNECTIONS_MAX);
+	assert_in_range(processor_us(2 * HTTP_GIVES_WAY_MS), 0, 100000);
+	assert_int_equal(seen.count, HTTP_CONNECTIONS_MAX);
+	assert_int_equal(count_closed(), 0);
+	release_held();
+	WAIT_FOR(seen.count == (int)ARRAY_SIZE(raws));
+	empty(server);
+}
+
+static void who_lets_a_full_server_wait_gives_way(UNUSED void **state)
+{
+	static const char *const slow[] = { "G", "GET / HTTP/1.1\r\nHost: ",
+					    "POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\n12",
+					    "GET /idle HTTP/1.1\r\nHost: x\r\n\r\n" };
+	for (size_t i = 0; i < ARRAY_SIZE(slow); i++) {
+		struct http_server *server = start_server((struct http_server_params){ 0 });
+		int64_t start = now_ms();
+		fill(server, slow[i]);
+		for (size_t k = HTTP_CONNECTIONS_MAX; k < ARRAY_SIZE(raws); k++)
+			WAIT_FOR(strstr(raws[k].in, "/late") != NULL);
+		assert_in_range(now_ms() - start, 0, 2000);
+		WAIT_FOR(count_closed() == 4);
+		for (int k = 0; k < 4; k++)
+			assert_true(raws[k].closed); /* who has been slow for longest */
+		empty(server);
+	}
+}
+
+static void the_bodies_that_are_being_read_are_bounded_together(UNUSED void **state)
+{
+	struct http_server *server = start_server((struct http_server_params){ 0 });
+	enum { GREEDY = 24, PART = HTTP_BODY_MAX / 2 };
+	int refused = 0;
+	for (int i = 0; i < GREEDY; i++) {
+		raw_connect(&raws[i], http_server_port(server));
+		raw_send(&raws[i], "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n");
+		for (int sent = 0; sent < PART && !raws[i].closed && raws[i].len == 0;) {
+			ssize_t n = send(raws[i].fd, big_body, sizeof(big_body) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+			sent += n > 0 ? (int)n : 0;
+			RUN_UNTIL(false, 1);
+		}
+	}
+	RUN_UNTIL(false, 100);
+	for (int i = 0; i < GREEDY; i++)
+		refused += strstr(raws[i].in, " 503 ") != NULL;
+	assert_in_range(server->body_bytes, HTTP_BODIES_MAX / 4, HTTP_BODIES_MAX);
+	assert_in_range(refused, GREEDY / 2, GREEDY - 1);
+	for (int i = 0; i < GREEDY; i++)
+		raw_end(&raws[i]);
+	WAIT_FOR(server->body_bytes == 0);
+	stop_server(server);
+}
+
+static void name_and_queue_are_as_asked_for(UNUSED void **state)
+{
+	static const struct {
+		const char *name, *header;
+		int queue_size;
+		unsigned queue;
+	} rows[] = { { NULL, "\r\nserver: howdah\r\n", 0, 128 }, { "Patroni/4", "\r\nserver: Patroni/4\r\n", 3, 3 } };
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct raw raw;
+		struct tcp_info info;
+		socklen_t size = sizeof(info);
+		struct http_server *server = start_server(
+			(struct http_server_params){ .server_name = rows[i].name, .queue_size = rows[i].queue_size });
+		assert_int_equal(getsockopt(server->listen_fd, IPPROTO_TCP, TCP_INFO, &info, &size), 0);
+		assert_int_equal(info.tcpi_sacked, rows[i].queue); /* of a listening socket: how many may wait */
+		raw_connect(&raw, http_server_port(server));
+		raw_send(&raw, "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+		WAIT_FOR(strstr(raw.in, "\r\n\r\n") != NULL);
+		assert_int_equal(count_of(raw.in, "server: "), 1);
+		assert_non_null(strstr(raw.in, rows[i].header));
+		raw_end(&raw);
+		stop_server(server);
+	}
 }
 
 static void a_waiting_reply_costs_no_processor(UNUSED void **state)
@@ -373,7 +467,10 @@ int main(int argc, char **argv)
 		TEST(a_body_in_single_bytes_does_not_extend_the_time),
 		TEST(a_chunked_body_is_put_together),
 		TEST(nonsense_is_refused),
-		TEST(more_clients_than_allowed_wait),
+		TEST(more_clients_than_allowed_wait_while_the_others_are_worked_for),
+		TEST(who_lets_a_full_server_wait_gives_way),
+		TEST(the_bodies_that_are_being_read_are_bounded_together),
+		TEST(name_and_queue_are_as_asked_for),
 		TEST(a_waiting_reply_costs_no_processor),
 		TEST(a_handler_may_destroy_its_server),
 	};

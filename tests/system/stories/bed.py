@@ -68,6 +68,10 @@ class Member:
         if labels:
             self.make_pod()
 
+    @property
+    def rest_url(self):
+        return f"http://{self.address}:8008/patroni"
+
     def make_pod(self):
         labels = {**LABELS, "cluster-name": self.cluster.scope}
         self.cluster.kube.pod(self.cluster.namespace, self.name, labels, ip=self.address)
@@ -163,6 +167,13 @@ class Member:
         if done.returncode != 0:
             raise RuntimeError(f"{self.name}: {done.stderr.strip()}")
         return done.stdout.strip()
+
+    def psql_or_none(self, sql):
+        """None while the server does not answer."""
+        try:
+            return self.psql(sql)
+        except RuntimeError:
+            return None
 
     def is_streaming(self):
         return self.status().get("replication_state") == "streaming"

@@ -1,4 +1,6 @@
 """One API server and its machines a worker; a namespace and a cluster a story."""
+import pathlib
+import sys
 import time
 import uuid
 
@@ -6,6 +8,9 @@ import pytest
 
 import bed
 import writer as writerlib
+
+sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "bench"))
+import products  # noqa: E402
 
 MEMBERS = ("m0", "m1", "m2", "m3")
 
@@ -21,6 +26,25 @@ def started(kind=None):
 @pytest.fixture(scope="session")
 def server():
     yield from started()
+
+
+def pytest_collection_finish(session):
+    """Patroni is installed before there are machines: from them no registry is reached."""
+    if not any("patroni" in item.fixturenames for item in session.items):
+        return
+    session.config.patroni = products.Patroni()
+    try:
+        session.config.patroni.prepare()
+    except products.Unavailable as why:
+        session.config.patroni = str(why)
+
+
+@pytest.fixture
+def patroni(request):
+    """What makes members of Patroni."""
+    if isinstance(request.config.patroni, str):
+        pytest.skip(request.config.patroni)
+    return request.config.patroni
 
 
 @pytest.fixture

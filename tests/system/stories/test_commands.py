@@ -1,4 +1,5 @@
 """What people tell a cluster with howdahctl, and with the same program by patronictl's name: real members answer."""
+import contextlib
 import json
 import os
 import subprocess
@@ -7,6 +8,7 @@ import time
 import pytest
 
 from bed import BUILD, USER, wait
+from test_rejoin import kill_all
 
 FAST_S = 0.25  # the aim is 0.03; the machine of the tests has other work
 
@@ -20,15 +22,31 @@ class Commands:
             if path.stat().st_uid == os.getuid() and str(path).startswith("/tmp/"):
                 path.chmod(0o755)
 
-    def run(self, *arguments, by="howdahctl", typed=None, code=0):
-        """Standard output of a command that ends with this code; standard error where the code is not 0."""
+    def begin(self, arguments, by="howdahctl", env=(), **streams):
         program = self.patronictl if by == "patronictl" else BUILD / "howdahctl"
-        env = {**os.environ, **self.cluster.account.environment(), "PGPASSWORD": "super-secret"}
-        process = self.cluster.net.run(self.member.machine, [str(program), "-c", str(self.member.config), *arguments], user=USER, env=env,
-                                       cwd="/", stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        env = {**os.environ, **self.cluster.account.environment(), "PGPASSWORD": "super-secret", **dict(env)}
+        return self.cluster.net.run(self.member.machine, [str(program), "-c", str(self.member.config), *arguments], user=USER, env=env,
+                                    cwd="/", **streams)
+
+    def run(self, *arguments, by="howdahctl", typed=None, code=0, env=()):
+        """Standard output of a command that ends with this code; standard error where the code is not 0."""
+        process = self.begin(arguments, by, env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         out, err = process.communicate((typed or "").encode(), timeout=90)
         assert process.returncode == code, (out.decode(), err.decode())
         return (out if code == 0 else err).decode()
+
+    def on_terminal(self, *arguments, env=()):
+        """What somebody sees who sits there; the command must end well."""
+        ours, theirs = os.openpty()
+        process = self.begin(arguments, env=env, stdin=theirs, stdout=theirs, stderr=theirs)
+        os.close(theirs)
+        seen = b""
+        with contextlib.suppress(OSError):  # the end of a terminal
+            while part := os.read(ours, 4096):
+                seen += part
+        os.close(ours)
+        assert process.wait(timeout=30) == 0, seen
+        return seen.decode()
 
 
 @pytest.fixture
@@ -121,6 +139,57 @@ def test_scheduled_orders_are_taken_back(ready):
     wait(lambda: "2035-01-01" in commands.run("list", "-f", "json"), "it is shown", 30)
     shown = commands.run("flush", "shop", replica.name, "restart", "--force")
     assert f"Success: flush scheduled restart for member {replica.name}\n" in shown
+
+
+def test_the_difference_goes_through_the_pager_only_on_a_terminal(ready, tmp_path):
+    cluster, leader, commands = ready
+    pager = tmp_path / "pager"
+    pager.write_text("#!/bin/sh\necho PAGED $1 BEGIN; cat; echo PAGED END\n")
+    pager.chmod(0o755)
+    env = {"PAGER": f"{pager} -x"}
+    seen = commands.on_terminal("edit-config", "-p", "work_mem=7MB", "--force", env=env)
+    paged = seen[seen.index("PAGED -x BEGIN"):seen.index("PAGED END")]
+    assert "+    work_mem: 7MB" in paged and "Configuration changed" in seen[seen.index("PAGED END"):]
+    assert "+    work_mem: 8MB" in commands.on_terminal("edit-config", "-p", "work_mem=8MB", "--force", env={"PAGER": "/no/such/pager"})
+    shown = commands.run("edit-config", "-p", "work_mem=9MB", "--force", env=env)
+    assert "+    work_mem: 9MB\n" in shown and "PAGED" not in shown
+
+
+def objects(cluster):
+    kind = "endpoints" if cluster.mode == "endpoints" else "configmaps"
+    names = [o["metadata"]["name"] for o in cluster.kube.admin.list(kind, cluster.namespace)]
+    return sorted(name for name in names if name.split("-")[0] == "shop")
+
+
+@pytest.mark.parametrize("mode", ["configmaps", "endpoints"])
+def test_remove_makes_the_store_forget_a_cluster_and_nothing_else(make_ready, tmp_path, mode):
+    cluster, leader = make_ready(size=2, mode=mode)
+    commands = Commands(cluster, tmp_path)
+    cluster.may_be_forbidden = True  # until the server has taken up the right
+    cluster.kube.set_rules(cluster.namespace, [*cluster.kube.rules(cluster.namespace),
+                                               {"apiGroups": [""], "resources": [mode], "verbs": ["deletecollection"]}])
+    body = {"metadata": {"name": "stranger", "labels": {"application": "howdah", "cluster-name": "other"}}}
+    cluster.kube.admin.create(mode, cluster.namespace, body)
+    for typed, why in (("shpo\n", "Cluster names specified do not match"), ("shop\nyes\n", "You did not exactly type"),
+                       (f"shop\nYes I am aware\n{others(cluster, leader)[0].name}\n", "You did not specify the current leader")):
+        assert why in commands.run("remove", "shop", by="patronictl", typed=typed, code=1)
+    for member in cluster.members:
+        kill_all(cluster, member)
+    before = objects(cluster)
+    assert len(before) >= 2
+    typed = f"shop\nYes I am aware\n{leader.name}\n"
+
+    def removed():
+        try:
+            return "PRIMARY" not in commands.run("remove", "shop", by="patronictl", typed=typed)
+        except AssertionError as error:
+            assert "not allowed to delete" in str(error)
+    wait(removed, "the account has got the right", 20)
+    assert objects(cluster) == []
+    cluster.kube.admin.get(mode, cluster.namespace, "stranger")
+    assert {p["metadata"]["name"] for p in cluster.kube.admin.list("pods", cluster.namespace)} == {m.name for m in cluster.members}
+    assert all((m.data / "PG_VERSION").exists() for m in cluster.members)
+    assert "uninitialized" in commands.run("list", "-f", "pretty")
 
 
 def test_remove_needs_the_right_to_it(ready):

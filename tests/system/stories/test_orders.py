@@ -1,11 +1,13 @@
 """The configuration changed and members restarted because people ask; what is refused changes nothing."""
 import json
+import pathlib
 import time
 
 import pytest
 
-from bed import wait
+from bed import BIN, wait
 from test_switchover import in_seconds, others
+from writer import CREATE
 
 now = time.monotonic
 
@@ -131,3 +133,64 @@ def test_reload_by_signal_and_by_order(make_ready):
     leader.ask("/reload", {})
     wait(lambda: "the present one stays" in leader.log(), "what cannot be read is said")
     assert leader.psql("show work_mem") == "6MB" and cluster.wait_ready() is leader
+
+
+def describing(directory, parameter):
+    """PostgreSQL's programs, of which `postgres --describe-config` names a parameter more than it does here."""
+    directory.mkdir()
+    for program in pathlib.Path(BIN).iterdir():
+        (directory / program.name).symlink_to(program)
+    (directory / "postgres").unlink()
+    (directory / "postgres").write_text(f"""#!/bin/sh
+[ "$1" = --describe-config ] && printf '{parameter}\\tuser\\tother\\n'
+exec {BIN}/postgres "$@"
+""")
+    (directory / "postgres").chmod(0o755)
+    return str(directory)
+
+
+def test_parameters_that_only_the_server_knows_are_kept(make_cluster):
+    """A server of another make, as far as the names go: what its program describes is given to it, and it has the last word.
+    (PostgreSQL's own refuses the name, and with it all changes of that reload.)"""
+    cluster = make_cluster(size=2)
+    plain, knowing = cluster.members
+    knowing.overrides = {"postgresql": {"bin_dir": describing(pathlib.Path(cluster.home) / "bin", "parameter_of_a_fork")}}
+    cluster.start()
+    leader = cluster.wait_ready()
+    change = {"postgresql": {"parameters": {"parameter_of_a_fork": "on", "story.teller": "x'y", "no_such_parameter": 1}}}
+    assert leader.ask("/config", change, "PATCH")[0] == 200
+    wait(lambda: plain.psql_or_none("show story.teller") == "x'y", "an extension's is nobody's to judge but its own")
+    for member in cluster.members:
+        wait(lambda m=member: 'parameters.no_such_parameter: "1" is dropped' in m.log(), "what nobody knows is said")
+    given = "select setting from pg_file_settings where name = '%s'"
+    assert [m.psql(given % "parameter_of_a_fork") for m in (knowing, plain)] == ["on", ""]
+    assert [m.psql(given % "no_such_parameter") for m in (knowing, plain)] == ["", ""]
+    assert 'parameter_of_a_fork: "on" is dropped' in plain.log() and "parameter_of_a_fork" not in knowing.log()
+    knowing.kill_agent()
+    knowing.start_agent()
+    wait(lambda: "the dynamic configuration is that of" in knowing.log(), "the new agent has begun")
+    cluster.wait_ready()
+    assert knowing.psql(given % "parameter_of_a_fork") == "on", "a new agent asks the program, too, before it writes anything"
+    assert cluster.wait_ready() is leader
+
+
+def test_a_standby_with_fewer_connections_than_its_primary_catches_up_by_a_restart(make_cluster, watch):
+    """From PostgreSQL 14 on it pauses its replay instead of stopping."""
+    cluster = make_cluster(size=2)
+    cluster.start()
+    leader = cluster.wait_ready()
+    leader.psql(CREATE)
+    replica = others(cluster, leader)[0]
+    writer = watch(cluster)
+    assert leader.ask("/config", {"postgresql": {"parameters": {"max_connections": 80}}}, "PATCH")[0] == 200
+    for member in cluster.members:
+        wait(lambda m=member: m.status().get("pending_restart"), f"{member.name} says that it waits for a restart")
+    assert leader.ask("/restart", {"restart_pending": True}) == (200, "restarted successfully")
+    moment = now()
+    assert leader.psql("show max_connections") == "80" and replica.psql("show max_connections") == "50"
+    wait(lambda: "recovery has paused" in (replica.home / "supervisor.log").read_text(), "PostgreSQL pauses it", 20)
+    wait(lambda: replica.psql_or_none("show max_connections") == "80", "it is restarted with the primary's value", 30)
+    first = wait(lambda: writer.first_after(moment), "writes go on")
+    wait(lambda: replica.psql_or_none(f"select count(*) from story where id = {first.row}") == "1", "it replays again", 30)
+    assert cluster.wait_ready() is leader
+    assert "max_connections" in replica.log()

@@ -2,7 +2,9 @@
 import signal
 import time
 
-from bed import wait
+import pytest
+
+from bed import holds, wait
 
 now = time.monotonic
 
@@ -21,6 +23,55 @@ def test_api_server_frozen_longer_than_the_ttl(make_ready, watch):
     cluster.kube.resume()
     wait_for_writes(writer, silent)
     cluster.wait_ready()
+
+
+def margin_s(ttl):
+    return 1 + ttl / 10
+
+
+@pytest.mark.parametrize("ttl, outage_s", [(5, 60), (20, 70)])
+def test_an_outage_with_failsafe_mode_hurts_nobody(make_ready, watch, note, ttl, outage_s):
+    cluster, leader = make_ready(ttl=ttl, failsafe_mode=True)
+    wait(lambda: all(m.rest("/failsafe")[0] == 200 for m in cluster.members), "everybody knows whom to ask", 30)
+    writer = watch(cluster)
+    record, postmaster = cluster.leader_object(), leader.postmaster()
+    stand_back = [m for m in cluster.members if m is not leader]
+    began = now()
+    cluster.kube.pause()
+    wait(lambda: all(m.status().get("failsafe_mode_is_active") for m in stand_back), "the leader asks the others, and they stand back", ttl)
+    holds(lambda: leader.rest("/primary")[0] == 200, outage_s - (now() - began), "it is the primary")
+    assert now() - began >= outage_s > 3 * ttl
+    cluster.kube.resume()
+    resumed = now()
+    wait(lambda: not any(m.status().get("failsafe_mode_is_active", False) for m in stand_back), "nobody is asked any more", ttl + 30)
+    assert cluster.wait_ready() is leader
+    wait(lambda: writer.first_after(resumed + 1), "writes go on")
+    writer.stop()
+    note("gap_s", round(writer.gap_around(began), 3))
+    assert writer.gap_around(began) < 1 and {c.member for c in writer.snapshot()} == {leader.name}
+    assert leader.postmaster() == postmaster and len({c.timeline for c in writer.snapshot()}) == 1
+    after = cluster.leader_object()
+    assert all(after[key] == record[key] for key in ("leader", "transitions", "acquireTime"))
+
+
+@pytest.mark.parametrize("ttl, outage_s", [(5, 20)])
+def test_an_outage_without_failsafe_mode_ends_writing_in_time(make_ready, watch, note, ttl, outage_s):
+    cluster, leader = make_ready(ttl=ttl)
+    writer = watch(cluster)
+    began = now()
+    cluster.kube.pause()
+    wait(lambda: all(m.rest("/primary")[0] == 503 for m in cluster.members), "nobody is a primary", ttl)
+    silent = now()
+    holds(lambda: not writer.first_after(silent), outage_s - (silent - began), "nobody takes writes")
+    note("last_write_s", round(writer.last_by(leader.name) - began, 3))
+    assert writer.last_by(leader.name) - began <= ttl - margin_s(ttl), "after its deadline"
+    cluster.kube.resume()
+    resumed = now()
+    first = wait(lambda: writer.first_after(silent), "somebody takes writes again")
+    note("first_write_after_outage_s", round(first.acknowledged - resumed, 3))
+    assert cluster.wait_ready().name == first.member
+    writer.stop()
+    writer.check_nothing_lost(cluster[first.member])
 
 
 def test_api_server_restarted_quickly(make_ready, watch, note):

@@ -7,7 +7,7 @@ import pytest
 from bed import wait
 
 now = time.monotonic
-ROUNDS = 10
+ROUNDS = 20
 
 
 def others(cluster, leader):

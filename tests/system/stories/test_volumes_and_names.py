@@ -1,4 +1,5 @@
 """Data directories, names and secrets that are not what they should be."""
+import json
 import os
 import shutil
 import signal
@@ -7,8 +8,10 @@ import threading
 import time
 
 import psycopg2
+import pytest
 
-from bed import BIN, USER, Member, wait
+from bed import BIN, BUILD, USER, Member, wait
+from test_rejoin import kill_all, program
 
 now = time.monotonic
 
@@ -128,6 +131,134 @@ def test_foreign_data_directory_is_left_alone(make_ready):
     assert (stranger.data / "global" / "pg_control").read_bytes() == before and stranger.postmaster() is None
 
 
+def servers(member):
+    return [pid for pid in member.cluster.net.pids(member.machine) if program(pid) == "postgres"]
+
+
+def told_url(cluster, name, url=None):
+    """The address in the pod's status; put there when one is given."""
+    status = json.loads(cluster.kube.annotations("pods", cluster.namespace, name)["status"])
+    if url:
+        status["api_url"] = url
+        cluster.kube.admin.patch("pods", cluster.namespace, name, {"metadata": {"annotations": {"status": json.dumps(status)}}})
+    return status["api_url"]
+
+
+def test_a_second_member_of_a_living_ones_name_does_not_start(make_ready, watch):
+    cluster, leader = make_ready(size=2)
+    writer = watch(cluster)
+    for original in list(cluster.members):
+        twin = Member(cluster, "m3", original.name, labels=False)
+        cluster.members.append(twin)
+        before = cluster.kube.annotations("pods", cluster.namespace, original.name)
+        twin.start()
+        assert twin.agent.wait(timeout=20) == 1
+        assert f"Can't start; there is already a node named '{original.name}' running" in twin.log()
+        assert not twin.data.exists() and f"{original.address}:8008" in twin.log()
+        assert f"{original.address}:8008" in told_url(cluster, original.name) and before["status"]
+        twin.supervisor.kill()
+        twin.supervisor.wait()
+        cluster.members.remove(twin)
+    moment = now()
+    wait(lambda: writer.first_after(moment), "writes go on")
+    assert cluster.wait_ready() is leader
+
+
+def test_an_old_address_that_somebody_else_has_now_keeps_nobody_from_starting(make_ready):
+    cluster, leader = make_ready()
+    member, other = [m for m in cluster.members if m is not leader]
+    for url in (other.rest_url, member.rest_url.replace(member.address, "127.0.0.1"), "http://10.99.250.250:8008/patroni"):
+        member.kill_agent()
+        assert told_url(cluster, member.name, url) == url
+        member.start_agent()
+        wait(member.is_streaming, f"it starts, though its pod says {url}", 20)
+        wait(lambda: told_url(cluster, member.name) == member.rest_url, "its pod says where it is")
+
+
+def annotate(cluster, objects, changes):
+    """What kubectl annotate does: KEY=VALUE sets, KEY- removes."""
+    pairs = {change.rstrip("-"): None for change in changes if change.endswith("-")}
+    pairs.update(change.split("=") for change in changes if "=" in change)
+    for name in objects:
+        cluster.kube.admin.patch("configmaps", cluster.namespace, name, {"metadata": {"annotations": pairs}})
+
+
+def test_data_of_another_cluster_is_named_and_one_command_repairs_it(make_cluster, make_ready):
+    cluster, leader = make_ready(size=2)
+    attic = make_cluster(size=0, scope="attic")
+    attic.members.append(Member(attic, "m3", "attic-0"))
+    attic.start()
+    source = wait(attic.leader, "the other cluster's leader", 60)
+    source.psql("create table heirloom as select 1 as n")
+    source.psql("checkpoint")
+    attic_id, shop_id = (m.status()["database_system_identifier"] for m in (source, leader))
+    for member in (source, *cluster.members):
+        kill_all(member.cluster, member)
+        shutil.rmtree(f"{member.data}.howdah")
+    shutil.rmtree(cluster.members[1].data)
+    shutil.rmtree(cluster.members[0].data)
+    shutil.move(source.data, cluster.members[0].data)
+    first, second = cluster.members
+    first.start()
+    told = wait(lambda: first.status().get("howdah", {}).get("trouble"), "the status says so", 20)
+    assert attic_id in told and shop_id in told and told in first.log()
+    listed = subprocess.run([str(BUILD / "howdahctl"), "-c", str(first.config), "list"], capture_output=True, text=True, timeout=20,
+                            env={"PATH": os.environ["PATH"], **cluster.account.environment()})
+    assert attic_id in listed.stdout and "kubectl" in listed.stdout, listed
+    assert not servers(first)
+    command = told[told.index("kubectl "):].split()
+    assert command[:8] == ["kubectl", "-n", cluster.namespace, "annotate", "--overwrite", "configmap", "shop-config", "shop-leader"]
+    assert command[8] == f"initialize={attic_id}"
+    annotate(cluster, command[6:8], command[8:])
+    wait(lambda: cluster.leader() is first, "it leads with its data", 60)
+    assert first.psql("select n from heirloom") == "1" and "trouble" not in first.status().get("howdah", {})
+    second.start()
+    wait(second.is_streaming, "the other one is cloned from it", 60)
+
+
+RIGHTS = {
+    "another owner": lambda data: os.chown(data, 0, 0),
+    "no access": lambda data: os.chmod(data, 0o000),
+    "a directory above": lambda data: os.chmod(data.parent, 0o600),
+}
+
+
+@pytest.mark.skipif(USER is None, reason="rights do not bind root, and only root can take them away")
+@pytest.mark.parametrize("what", RIGHTS)
+def test_a_data_directory_without_the_right_to_it(make_ready, what):
+    cluster, leader = make_ready(size=2)
+    member = next(m for m in cluster.members if m is not leader)
+    kill_all(cluster, member)
+    before = member.data.stat(), member.data.parent.stat()
+    RIGHTS[what](member.data)
+    member.start()
+    told = wait(lambda: member.status().get("howdah", {}).get("trouble"), "the status says so", 20)
+    place = member.data.parent if what == "a directory above" else member.data
+    st = place.stat()
+    assert f'"{place}" belongs to uid {st.st_uid}, mode {st.st_mode & 0o7777:04o}' in told and "uid here: " in told and told in member.log()
+    assert not servers(member)
+    for path, st in zip((member.data, member.data.parent), before):
+        os.chown(path, st.st_uid, st.st_gid)
+        os.chmod(path, st.st_mode & 0o7777)
+    if what != "a directory above":
+        member.kill_agent()
+        member.start_agent()
+    wait(member.is_streaming, "it streams once it may", 40)
+
+
+def test_a_volume_of_another_major_version(make_ready):
+    cluster, leader = make_ready(size=2)
+    member = next(m for m in cluster.members if m is not leader)
+    kill_all(cluster, member)
+    (member.data / "PG_VERSION").write_text("14\n")
+    member.start()
+    said = "no PostgreSQL 14 for the data directory: /usr/lib/postgresql/15/bin/postgres"
+    wait(lambda: said in member.status().get("howdah", {}).get("failure", ""), "it names both versions", 20)
+    assert "no PostgreSQL 14 for the data directory" in member.log() and not servers(member)
+    (member.data / "PG_VERSION").write_text("15\n")
+    wait(member.is_streaming, "it streams with its own", 40)
+
+
 def test_wrong_password_is_said_and_mended(make_ready):
     cluster, leader = make_ready(size=2)
     newcomer = Member(cluster, "m2", "shop-9")
@@ -151,6 +282,6 @@ def test_unreadable_token_is_said_and_mended(make_ready):
     newcomer.start()
     wait(lambda: "token" in newcomer.log(), "it names the file", 20)
     shutil.move(hidden, token)
-    if newcomer.agent.poll() is not None:
-        newcomer.start_agent()
+    assert newcomer.agent.wait(timeout=10) == 1, "it ends, and is started again by whoever keeps it"
+    newcomer.start_agent()
     wait(newcomer.is_streaming, "it joins once it can be read", 60)
