@@ -69,6 +69,8 @@ struct member {
 	char replicatefrom[NAME_SIZE];
 };
 
+enum { LACKS_SIZE = 112 };
+
 /* What a member answered to GET /patroni. */
 struct peer_answer {
 	char name[NAME_SIZE];
@@ -84,7 +86,9 @@ struct peer_answer {
 	int failover_priority;
 	bool failsafe_active;             /* it stands back for a primary that cannot reach the store */
 	char failsafe_free_uid[UID_SIZE]; /* the pod that answers, if no primary counts on it; "": it does not say so */
-	bool sees_leader;                 /* it says that somebody holds the lock (not cluster_unlocked) */
+	char lacks
+		[LACKS_SIZE]; /* the beginning of the last leader's timeline that it has no part of (rejoin_lacks); "": none */
+	bool sees_leader; /* it says that somebody holds the lock (not cluster_unlocked) */
 };
 
 enum initialize_state { INITIALIZE_ABSENT, INITIALIZE_RUNNING /* "" */, INITIALIZE_DONE, INITIALIZE_UNREADABLE };

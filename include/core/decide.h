@@ -178,6 +178,10 @@ enum rejoin {
 };
 enum rejoin rejoin_decide(const struct situation *s);
 
+/* "8 <lease token>": the beginning of the last leader's timeline of which our data is surely no part; "": it is, or may be. Two timelines
+ * may have one number, so numbers do not say that nobody has the leader's. text: LACKS_SIZE. */
+void rejoin_lacks(const struct situation *s, char *text);
+
 /* Timelines: no two promotions of a cluster take one number (safety.md S4b). The winner claims a number above all that anybody
  * has been seen with, in the write that takes the lock, and promotes to exactly that. */
 uint32_t timeline_to_claim(const struct situation *s);

@@ -32,6 +32,7 @@ struct rest_view {
 	const char *failsafe_text;                     /* the `failsafe` annotation, "" when there is none */
 	bool failsafe_active;                          /* a ping of a primary was accepted less than a ttl ago */
 	const char *failsafe_free_uid;                 /* our pod's, if no primary can count on us; NULL: one can */
+	const char *lacks;                             /* rejoin_lacks(); NULL or "": nothing */
 	const char *trouble;                           /* what a person has to do something about; "": nothing */
 	enum member_state state;
 	enum member_role role;

@@ -31,6 +31,8 @@ void agent_send(struct http_reply *reply, const struct rest_answer *answer)
 static void answer(struct agent *agent, const struct http_request *request)
 {
 	struct situation s = agent_situation(agent);
+	char lacks[LACKS_SIZE];
+	rejoin_lacks(&s, lacks);
 	struct rest_view view = { .config = &agent->config,
 				  .cluster = s.cluster,
 				  .self = s.self,
@@ -52,6 +54,7 @@ static void answer(struct agent *agent, const struct http_request *request)
 				  .failsafe_active = failsafe_is_active(&s),
 				  .failsafe_free_uid = failsafe_is_free(&s) ? agent->pod_uid : NULL,
 				  .trouble = agent->trouble,
+				  .lacks = lacks,
 				  .counters = agent->counters };
 	struct instant t = lease_deadline(&agent->self.hold);
 	view.counters.lease_left_ms = view.leads && instant_is_set(t) ? left_least_ms(t, s.now) : 0;

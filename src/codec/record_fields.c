@@ -233,6 +233,7 @@ static const struct field peer_fields[] = {
 	F(peer_answer, failover_priority),
 	F(peer_answer, failsafe_active),
 	F(peer_answer, failsafe_free_uid),
+	F(peer_answer, lacks),
 	F(peer_answer, sees_leader),
 	WORD(peer_answer, role, role_words),
 };

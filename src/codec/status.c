@@ -214,6 +214,9 @@ bool peer_answer_parse(struct peer_answer *answer, const char *scope, const char
 	const char *free_uid = json_get_text(root, "howdah_failsafe_free");
 	if (free_uid == NULL || !text_copy(answer->failsafe_free_uid, sizeof(answer->failsafe_free_uid), free_uid))
 		answer->failsafe_free_uid[0] = '\0';
+	const char *lacks = json_get_text(root, "howdah_lacks");
+	if (lacks == NULL || !text_copy(answer->lacks, sizeof(answer->lacks), lacks))
+		answer->lacks[0] = '\0';
 	answer->sees_leader = !json_true(json_get(root, "cluster_unlocked"));
 	return true;
 }

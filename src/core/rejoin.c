@@ -1,5 +1,6 @@
 /* May this data directory stream from the leader? An equal timeline number proves nothing (safety.md rule 4). */
 #include "base/mutant.h"
+#include "base/strbuf.h"
 #include "facts.h"
 
 #include <string.h>
@@ -90,15 +91,27 @@ static enum rejoin compare(const struct situation *s, uint32_t leader_tl)
 	return REJOIN_FOLLOW;
 }
 
+void rejoin_lacks(const struct situation *s, char *text)
+{
+	struct strbuf b;
+	uint32_t last = s->cluster->leader_timeline;
+	strbuf_init(&b, text, LACKS_SIZE);
+	if (last != 0 && has_data(s) && !lock_is_mine(s) && is_diverged(compare(s, last)))
+		strbuf_addf(&b, "%u %s", last, s->cluster->leader_beginning);
+}
+
 /* The last leader's volume may be lost: once every member has said that it has nothing of that timeline, what is left is the cluster's history. */
 static bool nobody_has(const struct situation *s, uint32_t timeline)
 {
+	char ours[LACKS_SIZE];
+	rejoin_lacks(s, ours);
 	if (!all_answered(s, s->settings->ttl_ms))
 		return false;
 	for (int i = 0; i < s->self->peer_count; i++) {
 		const struct peer_answer *peer = &s->self->peers[i];
 		bool unknown = peer->timeline == 0 && peer->role != ROLE_UNINITIALIZED;
-		if (cluster_member(s->cluster, peer->name) != NULL && (unknown || peer->timeline >= timeline))
+		bool lacks = ours[0] != '\0' && strcmp(peer->lacks, ours) == 0;
+		if (cluster_member(s->cluster, peer->name) != NULL && !lacks && (unknown || peer->timeline >= timeline))
 			return false;
 	}
 	return true;

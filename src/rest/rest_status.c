@@ -70,6 +70,8 @@ static void add_cluster(struct json *to, const struct rest_view *view, const str
 		json_set_bool(to, "cluster_unlocked", true);
 	if (view->failsafe_active)
 		json_set_bool(to, "failsafe_mode_is_active", true);
+	if (view->lacks != NULL && view->lacks[0] != '\0')
+		json_set_text(to, "howdah_lacks", view->lacks);
 	if (view->failsafe_free_uid != NULL)
 		json_set_text(to, "howdah_failsafe_free", view->failsafe_free_uid);
 	json_set_i64(to, "dcs_last_seen", view->dcs_last_seen.us / 1000000);
