@@ -132,7 +132,7 @@ static void handle(void *arg, const struct http_request *request)
 }
 
 /* By server_tokens. Patroni's names for Patroni's interface; the default is our own. */
-static const char *const server_names[] = { "howdah", "Patroni", "Patroni/" CONTRACT_VERSION };
+static const char *const server_names[] = { "howdah", "Patroni", ("Patroni/" CONTRACT_VERSION) };
 
 static const char *or_null(const char *text)
 {

@@ -192,6 +192,13 @@ bool is_named(const struct situation *s)
 	return s->cluster->move.asked && s->cluster->move.at_us == 0 && is_me(s, s->cluster->move.candidate);
 }
 
+/* Somebody fit has all that we have: who has less would wait for us, and we for it. */
+static bool somebody_has_everything(const struct situation *s)
+{
+	const struct peer_answer *best = best_fit(s, "");
+	return best != NULL && best->lsn >= my_lsn(s);
+}
+
 /* Another one was meant, and can: the leader's heir for a moment after the release, a person's candidate while it is fit; the
  * leader who was told to go, while anybody else is (contract 5.10.1) and has no less than it. */
 bool another_is_named(const struct situation *s)
@@ -206,6 +213,5 @@ bool another_is_named(const struct situation *s)
 		return false;
 	if (m->candidate[0] != '\0' && best_fit(s, m->candidate) != NULL)
 		return true;
-	const struct peer_answer *best = best_fit(s, "");
-	return is_me(s, m->leader) && best != NULL && best->lsn >= my_lsn(s);
+	return is_me(s, m->leader) && somebody_has_everything(s);
 }

@@ -239,6 +239,16 @@ static void a_free_lock_waits_for_wal_that_still_comes_in(void **state UNUSED)
 	assert_true(takes_the_lock(100, 50)); /* people do not wait */
 }
 
+static void the_leader_that_was_told_to_go_stands_back_only_for_who_has_everything(void **state UNUSED)
+{
+	turn_nobody_holds_the_lock(turn);
+	turn->cluster.move = (struct move){ .asked = true, .leader = "shop-0" };
+	turn->self.peers[0].state = turn->self.peers[1].state = STATE_RUNNING;
+	assert_false(takes_the_lock(100, -1));
+	turn->instance.receive_lsn += 8; /* they would wait for us */
+	assert_true(takes_the_lock(100, -1));
+}
+
 static enum move_obstacle check_move(const char *candidate, int64_t since_ms)
 {
 	struct situation s = record_situation(turn);
@@ -618,6 +628,7 @@ int main(void)
 		TEST(whoever_could_not_lead_stands_aside_for_a_ttl),
 		TEST(what_was_answered_before_the_lock_was_given_back_does_not_count_in_a_race),
 		TEST(a_free_lock_waits_for_wal_that_still_comes_in),
+		TEST(the_leader_that_was_told_to_go_stands_back_only_for_who_has_everything),
 		TEST(a_move_is_refused_only_by_answers_that_are_younger_than_it),
 		TEST(a_replica_that_is_asked_counts_itself),
 		TEST(a_leader_drops_a_wish_only_after_it_has_asked),

@@ -34,6 +34,8 @@ static struct json *parsed(const char *text)
 
 /* ---- parameters ---- */
 
+static const char *described; /* by PostgreSQL's program */
+
 static struct gucs *build(const char *parameters, const char *of_role, int version)
 {
 	static struct gucs gucs;
@@ -43,6 +45,7 @@ static struct gucs *build(const char *parameters, const char *of_role, int versi
 		.parameters = a,
 		.role_parameters = b,
 		.version = version,
+		.described = described,
 		.listen_addresses = "0.0.0.0",
 		.cluster_name = "demo",
 		.port = 5433,
@@ -64,6 +67,28 @@ static void assert_guc(const struct gucs *gucs, const char *name, const char *va
 	}
 	assert_non_null(found);
 	assert_string_equal(found, value);
+}
+
+static void a_name_without_a_row_is_kept_if_the_program_describes_it(UNUSED void **state)
+{
+	static const char parameters[] = "{\"Of_A_Fork\":\"x\",\"of_nobody\":1,\"my.own\":true,\"work_mem\":\"4MB\"}";
+	AUTO(json) struct json *all = parsed(parameters);
+	AUTO(json)
+	struct json *known = parsed("{\"my.own\":1,\"work_mem\":\"4MB\",\"restore_command\":\"x\",\"port\":1,"
+				    "\"max_connections\":50,\"gone\":null}");
+	assert_true(gucs_have_unknown(all, 150000));
+	assert_false(gucs_have_unknown(known, 150000));
+	assert_false(gucs_have_unknown(NULL, 150000));
+	const struct gucs *gucs = build(parameters, "{}", 150000);
+	assert_guc(gucs, "of_a_fork", NULL);
+	assert_guc(gucs, "my.own", "on");
+	assert_int_equal(notes, 2);
+	described = ",work_mem,of_a_fork,not_of_nobody,";
+	gucs = build(parameters, "{}", 150000);
+	described = NULL;
+	assert_guc(gucs, "of_a_fork", "x");
+	assert_guc(gucs, "of_nobody", NULL);
+	assert_int_equal(notes, 1);
 }
 
 static void defaults_are_those_of_the_contract(UNUSED void **state)
@@ -521,6 +546,7 @@ static void crc_is_castagnolis(UNUSED void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_name_without_a_row_is_kept_if_the_program_describes_it),
 		cmocka_unit_test(defaults_are_those_of_the_contract),
 		cmocka_unit_test(controlled_parameters_keep_their_bounds),
 		cmocka_unit_test(address_and_name_cannot_be_set),

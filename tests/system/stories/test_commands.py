@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from bed import BUILD, USER, wait
+from bed import BUILD, LABELS, USER, wait
 from test_rejoin import kill_all
 
 FAST_S = 0.25  # the aim is 0.03; the machine of the tests has other work
@@ -173,6 +173,7 @@ def test_remove_makes_the_store_forget_a_cluster_and_nothing_else(make_ready, tm
     for typed, why in (("shpo\n", "Cluster names specified do not match"), ("shop\nyes\n", "You did not exactly type"),
                        (f"shop\nYes I am aware\n{others(cluster, leader)[0].name}\n", "You did not specify the current leader")):
         assert why in commands.run("remove", "shop", by="patronictl", typed=typed, code=1)
+    identifier = leader.status()["database_system_identifier"]
     for member in cluster.members:
         kill_all(cluster, member)
     before = objects(cluster)
@@ -190,6 +191,12 @@ def test_remove_makes_the_store_forget_a_cluster_and_nothing_else(make_ready, tm
     assert {p["metadata"]["name"] for p in cluster.kube.admin.list("pods", cluster.namespace)} == {m.name for m in cluster.members}
     assert all((m.data / "PG_VERSION").exists() for m in cluster.members)
     assert "uninitialized" in commands.run("list", "-f", "pretty")
+    # as docs/operations.md says: the store is told whose data it is
+    labels = {**LABELS, "cluster-name": "shop"}
+    body = {"metadata": {"name": "shop-config", "labels": labels, "annotations": {"initialize": identifier}}}
+    cluster.kube.admin.create(mode, cluster.namespace, body)
+    cluster.start()
+    assert cluster.wait_ready(90).psql("select count(*) from story") == "0"
 
 
 def test_remove_needs_the_right_to_it(ready):

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from bed import wait
+from bed import holds, wait
 
 now = time.monotonic
 ROUNDS = 20
@@ -101,6 +101,7 @@ def test_a_candidate_that_is_not_fit_is_refused(make_cluster):
         (412, "switchover is not possible: no good candidates have been found")
     fit = cluster.members[1]
     fit.kill_agent()
+    holds(lambda: cluster.leader() is leader, 1.5, "it leads, and what the other one answered last counts no more")
     wait(lambda: leader.ask("/switchover", {"leader": leader.name}) ==
          (412, "switchover is not possible: no good candidates have been found"), "nobody is fit")
     assert cluster.leader() is leader
