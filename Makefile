@@ -136,6 +136,17 @@ install: all ## DESTDIR= PREFIX=
 	install -m 0755 $(BUILD)/howdah $(BUILD)/howdah-supervisor $(BUILD)/howdahctl $(DESTDIR)$(PREFIX)/bin/
 	ln -sf howdahctl $(DESTDIR)$(PREFIX)/bin/kubectl-howdah
 
+install-plugin: $(BUILD)/howdahctl ## `kubectl howdah` for this person (PREFIX=, else ~/.local)
+	install -D -m 0755 $(BUILD)/howdahctl $(if $(filter file,$(origin PREFIX)),$(HOME)/.local,$(PREFIX))/bin/kubectl-howdah
+
+IMAGE ?= localhost/howdah:$(VERSION)
+image: ## the sidecar's image, with buildah, podman or docker (IMAGE= IMAGE_TOOL= BUILD_FLAGS=)
+	@VERSION=$(VERSION) deploy/image/build.sh image $(IMAGE)
+
+sbom: image ## BUILD/howdah.spdx.json: what is in the image
+	@mkdir -p $(BUILD)
+	@deploy/image/build.sh sbom $(IMAGE) $(BUILD)/howdah.spdx.json && echo $(BUILD)/howdah.spdx.json
+
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
@@ -143,5 +154,5 @@ clean: ## remove the build
 	rm -rf $(BUILD)
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
-.PHONY: all unit rules lint sanitize fuzz devkube kube system stories test test-steps install-tools install demo bench soak help clean
+.PHONY: all unit rules lint sanitize fuzz devkube kube system stories test test-steps install-tools install install-plugin image sbom demo bench soak help clean
 .SECONDARY:
