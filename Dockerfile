@@ -1,6 +1,6 @@
 # The sidecar's image: howdah, howdah-supervisor, howdahctl, the libraries they need, CA certificates, and nothing else.
 # No shell, no package manager; any uid; the root file system may be read-only.
-ARG BASE=docker.io/library/debian:bookworm-slim
+ARG BASE=debian:bookworm-slim
 
 FROM ${BASE} AS build
 RUN apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
