@@ -101,6 +101,15 @@ system: all $(SYSTEM_EXTRA) ## supervisor and PostgreSQL driver on real PostgreS
 stories: all $(BUILD)/devkube ## real PostgreSQL, real API server, a client that judges
 	BUILD=$(BUILD) $(PYTEST) -n $(JOBS) tests/system/stories
 
+E2E := $(PYTEST) -rs -rP --durations=0 --durations-min=1
+e2e-smoke: ## a real kubelet: install, delete the leader, change the sidecar, scale, uninstall; 6 minutes
+	@tests/tools/install.sh e2e
+	@$(E2E) tests/e2e/test_image.py tests/e2e/test_smoke.py
+
+e2e: ## everything on real nodes
+	@tests/tools/install.sh e2e
+	@$(E2E) tests/e2e
+
 install-tools: ; @tests/tools/install.sh
 
 test: install-tools ## everything CI runs
@@ -154,5 +163,5 @@ clean: ## remove the build
 	rm -rf $(BUILD)
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
-.PHONY: all unit rules lint sanitize fuzz devkube kube system stories test test-steps install-tools install install-plugin image sbom demo bench soak help clean
+.PHONY: all unit rules lint sanitize fuzz devkube kube system stories e2e-smoke e2e test test-steps install-tools install install-plugin image sbom demo bench soak help clean
 .SECONDARY:

@@ -16,7 +16,7 @@ import tempfile
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / "kube"))
+sys.path[:0] = [str(HERE.parent / "kube"), str(HERE.parent / "system" / "stories")]
 import images  # noqa: E402
 import net as netlib  # noqa: E402
 from control import ControlPlane  # noqa: E402
@@ -265,6 +265,11 @@ class Bed:
                 node.power_on()
         self.control.mend()
         wait(self._all_ready, "all nodes ready again", READY_S)
+
+    def remove_namespace(self, name):
+        """With everything in it, and the volumes that it used are new again."""
+        self.kubectl("delete", "namespace", name, timeout=180)
+        self.make_volumes()
 
     def make_volumes(self):
         """Local volumes, as many as can be wanted on one node; those that were used and left are made anew."""

@@ -9,9 +9,9 @@ import images
 from server import wait
 
 HERE = pathlib.Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / "system" / "stories"))
 RESTRICTED = {f"pod-security.kubernetes.io/{what}": "restricted" for what in ("enforce", "warn", "audit")}
 READY_S = 90
+PASSWORD = "super-secret"
 
 
 def new_namespace(bed):
@@ -71,12 +71,14 @@ class Release:
         self.since = bed.control.mark()
         self.user = f"system:serviceaccount:{namespace}:{name}"
 
+    password = PASSWORD
+
     def kubectl(self, *arguments, **options):
         return self.bed.kubectl(*arguments, namespace=self.namespace, **options)
 
     def install(self):
         text = string.Template((HERE / "minimal.yaml").read_text(encoding="utf-8")).substitute(
-            NAME=self.name, UID=self.uid, SIDECAR=images.SIDECAR, POSTGRES=images.postgres_name())
+            NAME=self.name, UID=self.uid, PASSWORD=PASSWORD, SIDECAR=images.SIDECAR, POSTGRES=images.postgres_name())
         self.kubectl("apply", "-f", "-", stdin=text)
 
     def uninstall(self):
