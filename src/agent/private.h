@@ -9,7 +9,7 @@
 #include "postgres/postgres.h"
 #include "rest/rest.h"
 
-enum { AGAIN_MS = 1000, WAITING_MAX = 64, STATUS_SIZE = 4096, SLOTS_TEXT_SIZE = 2304 };
+enum { AGAIN_MS = 1000, WAITING_MAX = 64, STATUS_SIZE = 4096, SLOTS_TEXT_SIZE = 2304, ROLLOUT_TEXT_SIZE = 768 };
 
 struct peer_call { /* one question to one member */
 	struct agent *agent;
@@ -35,10 +35,16 @@ struct status_source {
 	char replication_state[24]; /* "": not said */
 	bool has_lsn, checkpoint_is_pending, pending_restart, paused;
 	char none[4];
+	char rollout[ROLLOUT_TEXT_SIZE];                           /* JSON object; "": none */
 	char scheduled_restart[256], pending_restart_reason[1024]; /* JSON objects; "": none */
 };
-static_assert(sizeof(struct status_source) == 3 * 8 + 4 * 4 + 24 + 4 + 4 + 256 + 1024,
+static_assert(sizeof(struct status_source) == 3 * 8 + 4 * 4 + 24 + 4 + 4 + ROLLOUT_TEXT_SIZE + 256 + 1024,
 	      "no padding: it is compared bytewise");
+
+struct rollout_words {                          /* for people */
+	char step[NAME_SIZE * 2], refusal[256]; /* the last one; what was said to it */
+	char report[ROLLOUT_TEXT_SIZE];         /* JSON object; "": there is nothing to say */
+};
 
 struct agent {
 	struct seen_instance seen;
@@ -87,6 +93,7 @@ struct agent {
 		callback_restarts; /* as of the last turn that callbacks were told of */
 	enum member_role callback_role;
 	struct orders *orders;
+	struct rollout_words rollout;
 	bool clone_from_leader; /* the next clone, by a person's word */
 	const char *const *environment;
 	bool watches_files, was_paused;
@@ -148,6 +155,14 @@ void agent_write_history(struct agent *agent);
 void agent_sync_slots(struct agent *agent);
 void agent_member_slots(const struct agent *agent, char *text,
 			size_t size); /* slot names of the other members, one a line */
+
+/* rollout.c */
+void agent_sense_rollout(struct agent *agent);
+void agent_look_at_rollout(struct agent *agent);
+void agent_patch_sidecar(struct agent *agent);
+void agent_set_revision(struct agent *agent);
+void agent_evict(struct agent *agent);
+void agent_hand_over(struct agent *agent);
 
 /* callbacks.c */
 void agent_callbacks_turn(struct agent *agent);

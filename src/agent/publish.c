@@ -72,6 +72,7 @@ static struct json *build_status(const struct config *c, const struct status_sou
 	if (from->timeline != 0)
 		json_set_i64(status, "timeline", from->timeline);
 	add_object(status, "scheduled_restart", from->scheduled_restart);
+	add_object(status, "rollout", from->rollout);
 	if (from->paused)
 		json_set_bool(status, "pause", true);
 	json_set_text(status, "howdah_version", HOWDAH_VERSION);
@@ -161,6 +162,7 @@ void agent_build_status(struct agent *agent)
 	struct situation s = agent_situation(agent);
 	struct status_source source;
 	take_source(&source, &s, postgres_details(agent->pg));
+	text_copy(source.rollout, sizeof(source.rollout), agent->rollout.report);
 	if (!agent->said_is_old && memcmp(&source, &agent->said, sizeof(source)) == 0)
 		return;
 	agent->said = source;

@@ -151,6 +151,7 @@ void agent_sense(struct agent *agent, struct instant now)
 	agent_sense_failsafe(agent);
 	sense_wishes(agent, now);
 	look_up_beginning(agent, instance->armed_timeline);
+	agent_sense_rollout(agent);
 	sense_publication(agent, now);
 	sense_slots(agent, instance);
 }
