@@ -192,7 +192,8 @@ class Node:
                                "x509": {"clientCAFile": f"{self.bed.control.home}/ca.crt"}},
             # with Webhook, exec and logs of a node stop working when its kubelet is cut from the API server
             "authorization": {"mode": "AlwaysAllow"},
-            "tlsCertFile": keys + ".crt", "tlsPrivateKeyFile": keys + ".key", "resolvConf": "", "clusterDNS": ["10.96.0.10"], "clusterDomain": "cluster.local",
+            "tlsCertFile": keys + ".crt", "tlsPrivateKeyFile": keys + ".key", "resolvConf": "",
+            "clusterDNS": ["10.96.0.10"], "clusterDomain": "cluster.local",
             "volumePluginDir": "/var/lib/kubelet/volumeplugins", "imageGCHighThresholdPercent": 100,
             "evictionHard": {"memory.available": "100Mi"}, "registerNode": True,
         }
