@@ -204,6 +204,7 @@ class Bed:
 
     def __init__(self, program, archives, workers=3):
         self.program, self._archives = program, archives
+        self.releases = []  # of the tests that run now
         self._remove_leftovers()
         self.home = tempfile.mkdtemp(prefix="howdah-e2e-")
         self.name = os.path.basename(self.home)

@@ -66,12 +66,12 @@ def finish(connection, deadline):
 
 
 class Client(writer.Writer):
-    """`machine` is the node where it lives; commits carry the address of the pod that took them."""
+    """`machine` is the node where it lives; commits carry the address of the pod that took them. `host` instead of the Service."""
 
-    def __init__(self, release, machine, suffix=""):
+    def __init__(self, release, machine, host=None):
         super().__init__([])
         self.net, self.machine = release.bed.net, machine
-        self.target = {"host": release.service_address(suffix), "dbname": "postgres", "user": "postgres", "password": release.password,
+        self.target = {"host": host or release.service_address(), "dbname": "postgres", "user": "postgres", "password": release.password,
                        "application_name": "client"}
         self.begun = time.monotonic()
         self.failures = []

@@ -32,9 +32,9 @@ def bed(archives):
 
 
 @pytest.fixture(scope="module")
-def make_release(bed, request):
+def make_release(bed):
     """Installs a cluster in a namespace of its own, or in a given one; the last of the module leaves free volumes behind."""
-    made = []
+    made = bed.releases = []
 
     def make(namespace=None, **options):
         bed.make_volumes()
@@ -44,11 +44,19 @@ def make_release(bed, request):
 
     yield make
     bed.heal()
-    for release in made:
-        if request.session.testsfailed:
-            release.tell()
+    bed.releases = []
     for namespace in {release.namespace for release in made}:
         bed.remove_namespace(namespace)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item):
+    """A failed test tells what its clusters look like, as long as they do."""
+    report = (yield).get_result()
+    bed = item.funcargs.get("bed") if hasattr(item, "funcargs") else None
+    if report.failed and bed and report.when != "teardown":
+        for release in bed.releases:
+            release.tell()
 
 
 @pytest.fixture
@@ -56,14 +64,16 @@ def watch(bed):
     """Starts a client on a release's Service, living on the given node; its verdict is asked at the end, whatever the test checked."""
     clients = []
 
-    def start(release, machine):
-        clients.append(clientlib.Client(release, machine))
+    def start(release, machine, **options):
+        clients.append(clientlib.Client(release, machine, **options))
         return clients[-1].__enter__()
 
     yield start
+    together = clientlib.writer.Writer([])
     for client in clients:
         client.stop()
-        client.check_one_primary()
+        together.commits += client.commits
+    together.check_one_primary()
 
 
 @pytest.fixture

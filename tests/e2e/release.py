@@ -121,8 +121,9 @@ class Release:
         """What the agents asked for and were refused."""
         return self.bed.control.forbidden(self.user, self.since)
 
-    def tell(self, out=sys.stderr):
+    def tell(self):
         """All there is, for whoever must find out what went wrong."""
+        out = sys.stderr
         with_errors = [("get", "pods", "-o", "wide", "-L", "role"), ("get", "events", "--sort-by=.lastTimestamp"), ("get", "pvc")]
         for question in with_errors:
             print(f"\n===== kubectl {' '.join(question)}\n{_calm(lambda q=question: self.kubectl(*q))}", file=out)
