@@ -13,11 +13,11 @@
 
 extern char **environ;
 
-enum { AGENT_TAKEOVER_MS = 30000, HELP_SIZE = 65536 };
+enum { AGENT_TAKEOVER_MS = 30000, HELP_SIZE = 256 * 1024 };
 
 struct options {
 	const char *config;
-	bool help, version, validate, reference;
+	bool help, version, validate, reference, schema;
 };
 
 static bool read_options(struct options *o, int argc, char **argv)
@@ -32,6 +32,8 @@ static bool read_options(struct options *o, int argc, char **argv)
 			o->validate = true;
 		else if (text_equal(argv[i], "--settings-reference"))
 			o->reference = true;
+		else if (text_equal(argv[i], "--settings-schema"))
+			o->schema = true;
 		else if (argv[i][0] != '-')
 			o->config = argv[i];
 		else
@@ -132,7 +134,7 @@ static bool run(const struct options *o, struct err *err)
 	log_set_level((enum log_level)config.log_level);
 	for (int i = 0; i < config.note_count; i++)
 		log_warning("%s", config.notes[i].text);
-	if (!prepare_run_dir(&config, err))
+	if (!prepare_run_dir(&config, err) || !agent_prepare_pod(&config, err))
 		return false;
 	struct loop *loop = loop_create(err);
 	if (loop == NULL)
@@ -174,6 +176,8 @@ int main(int argc, char **argv)
 		puts("howdah " HOWDAH_VERSION);
 	else if (o.reference)
 		print_text(settings_print_reference);
+	else if (o.schema)
+		print_text(settings_print_schema);
 	else if (o.validate)
 		return config_validate(o.config, (const char *const *)environ, report_problem, NULL) == 0 ? 0 : 1;
 	else if (!run(&o, &err)) {

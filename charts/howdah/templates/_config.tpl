@@ -115,8 +115,7 @@ postgresql:
     {{- end }}
 {{- with .Values.auth.username }}
 howdah:
-  application:
-    username: {{ . | quote }}
-    database: {{ include "howdah.database" $ | quote }}
+  application_username: {{ . | quote }}
+  application_database: {{ include "howdah.database" $ | quote }}
 {{- end }}
 {{- end -}}

@@ -161,7 +161,7 @@ volumeMounts:
             - {{ include "howdah.secretItem" (list $keys.superuser "postgresql.authentication.superuser.password") }}
             - {{ include "howdah.secretItem" (list $keys.replication "postgresql.authentication.replication.password") }}
             {{- if .Values.auth.username }}
-            - {{ include "howdah.secretItem" (list $keys.application "howdah.application.password") }}
+            - {{ include "howdah.secretItem" (list $keys.application "howdah.application_password") }}
             {{- end }}
             {{- if .Values.auth.restApi }}
             - {{ include "howdah.secretItem" (list $keys.restApi "restapi.authentication.password") }}

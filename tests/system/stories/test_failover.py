@@ -87,12 +87,15 @@ def test_agent_replaced_by_another_binary(make_ready, watch):
     other = cluster.home + "/howdah-next"
     shutil.copy(BUILD / "howdah", other)
     os.chmod(other, 0o755)
+    shutil.copy(BUILD / "howdah-supervisor", cluster.home)  # an image has both
     began, postmaster = now(), leader.postmaster()
     leader.kill_agent(signal.SIGTERM)
     leader.start_agent(binary=other)
     wait(lambda: leader.rest("/primary")[0] == 200, "the new agent leads")
     wait_for_writes(writer, now() + 1)
     assert os.readlink(f"/proc/{leader.agent.pid}/exe") == other
+    assert (leader.run / "bin" / "howdah-supervisor").read_bytes() == (BUILD / "howdah-supervisor").read_bytes()
+    assert f":{os.stat(leader.data).st_uid}:" in (leader.run / "passwd").read_text()
     assert leader.postmaster() == postmaster and writer.gap_around(began) < 1
 
 
