@@ -101,6 +101,12 @@ system: all $(SYSTEM_EXTRA) ## supervisor and PostgreSQL driver on real PostgreS
 stories: all $(BUILD)/devkube ## real PostgreSQL, real API server, a client that judges
 	BUILD=$(BUILD) $(PYTEST) -n $(JOBS) tests/system/stories
 
+chart: all ## the Helm chart: rendered, refused, installed, agents under its Role
+	BUILD=$(BUILD) $(PYTEST) -n $(JOBS) tests/chart
+
+chart-files: all ## what is made from the chart's values and the settings
+	@$(PYTHON) charts/generate.py $(BUILD)/howdah
+
 install-tools: ; @tests/tools/install.sh
 
 test: install-tools ## everything CI runs
@@ -119,7 +125,8 @@ test-steps:
 		"devkube=$(MAKE) -s devkube" \
 		"bed=$(MAKE) -s kube" \
 		"system=$(MAKE) -s system" \
-		"stories=$(MAKE) -s stories"
+		"stories=$(MAKE) -s stories" \
+		"chart=$(MAKE) -s chart"
 
 demo: ## three members, a killed leader, a frozen agent, in two minutes (KUBE=real KEEP=1)
 	@tests/tools/install.sh demo
@@ -143,5 +150,5 @@ clean: ## remove the build
 	rm -rf $(BUILD)
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
-.PHONY: all unit rules lint sanitize fuzz devkube kube system stories test test-steps install-tools install demo bench soak help clean
+.PHONY: all chart chart-files unit rules lint sanitize fuzz devkube kube system stories test test-steps install-tools install demo bench soak help clean
 .SECONDARY:

@@ -15,7 +15,8 @@ static void set_types(struct json *schema, const char *const *types)
 
 static void set_number(const struct setting *row, const char *pattern, struct json *schema)
 {
-	set_types(schema, (const char *const[]){ "integer", "string", NULL });
+	const char *type = row->type == SETTING_SECONDS ? "number" : "integer";
+	set_types(schema, (const char *const[]){ type, "string", NULL });
 	json_set_text(schema, "pattern", pattern); /* of a text; the bounds are those of a number */
 	if (row->min == 0 && row->max == 0)
 		return;
