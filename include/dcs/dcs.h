@@ -16,6 +16,7 @@
  *   history
  *   dcs_remove          etcd3: a delete of the range of the prefix. Consul: ?recurse. ZooKeeper: the nodes below the root, then the root.
  *   members             keys members/NAME with the same status JSON (ephemeral in ZooKeeper, bound to a lease or session in the others).
+ *   events              none in the others: dcs_say does nothing.
  *   labels              none in etcd3 and ZooKeeper: nothing routes by them. Consul: service registration with tags.
  *   versions going back etcd3: another cluster_id, or a revision below the highest seen. Consul: the index went down. ZooKeeper: the root's czxid changed.
  *
@@ -130,5 +131,17 @@ void dcs_write_member(struct dcs *dcs, const struct dcs_member_write *write, dcs
 
 /* Takes the leader's label off another member's pod, by its version and uid. */
 void dcs_take_label_off(struct dcs *dcs, const char *member, dcs_done *done, void *arg);
+
+/* ---- events, for people ---- */
+
+struct dcs_notice {
+	const char *reason; /* one word in CamelCase: Promoted */
+	const char *text;   /* a sentence; more than 500 bytes are cut */
+	bool is_warning;
+};
+
+/* About our own pod. Best effort: sent some time later, beside everything else, counted up when it is said again, dropped when
+ * there is too much to say or the store does not take it. */
+void dcs_say(struct dcs *dcs, const struct dcs_notice *notice);
 
 #endif

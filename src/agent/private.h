@@ -53,7 +53,9 @@ struct agent {
 	struct loop_timer *timer;
 	struct self self;
 	struct plan plan;
-	int fenced_by;                /* the guard's row of the turn before */
+	int fenced_by;          /* the guard's row of the turn before */
+	const char *fenced_why; /* NULL: not by us */
+	struct notices *notices;
 	struct instant turned;        /* the last turn */
 	struct lease_token refreshed; /* the token for which a consistent read is on its way */
 
@@ -148,6 +150,12 @@ void agent_write_history(struct agent *agent);
 void agent_sync_slots(struct agent *agent);
 void agent_member_slots(const struct agent *agent, char *text,
 			size_t size); /* slot names of the other members, one a line */
+
+/* notices.c: what people are told, in the log and as Events */
+struct notices *notices_create(void);
+void notices_destroy(struct notices *notices); /* takes NULL */
+void agent_notices_turn(struct agent *agent);
+void agent_notice(struct agent *agent, bool is_warning, const char *reason, const char *format, ...) PRINTF_LIKE(4, 5);
 
 /* callbacks.c */
 void agent_callbacks_turn(struct agent *agent);
