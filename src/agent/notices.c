@@ -250,7 +250,7 @@ static void tell_role(struct agent *agent, const struct situation *s)
 	bool stays_down = notices->primary && i->tree != PG_TREE_PRIMARY && i->tree != PG_TREE_UNKNOWN;
 	if (primary && !notices->primary && notices->begun)
 		tell_promotion(agent, s);
-	if (primary || stays_down || (notices->primary && !lock_is_mine(s)))
+	if (primary || stays_down)
 		notices->primary = primary;
 	if (i->fenced && !notices->fenced && notices->begun)
 		agent_notice(agent, true, "Fenced", "PostgreSQL was killed, to keep it from being a second primary: %s",
@@ -285,7 +285,7 @@ void agent_notices_turn(struct agent *agent)
 	struct notices *notices = agent->notices;
 	for (size_t i = 0; i < ARRAY_SIZE(problems); i++)
 		tell_problem(agent, i, &s);
-	if (!s.instance->attached)
+	if (!s.instance->attached || s.instance->tree == PG_TREE_UNKNOWN)
 		return;
 	tell_failure(agent, s.instance);
 	follow_jobs(notices, s.instance);
