@@ -3,6 +3,8 @@
 #define HOWDAH_AGENT_PRIVATE_H
 
 #include "agent/agent.h"
+#include "base/strbuf.h"
+#include "core/slots.h"
 #include "dcs/dcs.h"
 #include "io/http_client.h"
 #include "io/http_server.h"
@@ -80,6 +82,8 @@ struct agent {
 	int labels_open;                         /* writes of other pods' labels that are on their way */
 	char slots[SLOTS_TEXT_SIZE];             /* member slots that the server was told to have */
 	bool slots_of_primary;                   /* ... as a primary */
+	struct instant slots_synced;             /* when */
+	struct kept_slots kept_slots;            /* of a primary */
 	struct http_reply *waiting[WAITING_MAX]; /* who asked for the status and waits for the server's answer */
 	int waiting_count;
 	struct instant waiting_since; /* when the last of them asked */
@@ -152,9 +156,6 @@ bool agent_label_is_right(const struct agent *agent, const struct member *own);
 void agent_store_done(void *arg, enum dcs_outcome outcome, const char *text);
 void agent_take_labels_off(struct agent *agent);
 void agent_write_history(struct agent *agent);
-void agent_sync_slots(struct agent *agent);
-void agent_member_slots(const struct agent *agent, char *text,
-			size_t size); /* slot names of the other members, one a line */
 
 /* rollout.c */
 void agent_sense_rollout(struct agent *agent);
@@ -179,6 +180,11 @@ void agent_start_reload(struct agent *agent);
 void agent_stop_reload(struct agent *agent);
 void agent_reload_soon(struct agent *agent);
 void agent_apply_times(struct agent *agent); /* the settings have changed: the store and PostgreSQL take them up */
+
+/* slots.c */
+void agent_sense_slots(struct agent *agent, struct instant now);
+void agent_sync_slots(struct agent *agent);
+void agent_retained_slots(const struct agent *agent, struct strbuf *to); /* JSON array; nothing: none */
 
 /* rest.c */
 void agent_send(struct http_reply *reply, const struct rest_answer *answer);

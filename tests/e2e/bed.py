@@ -273,7 +273,8 @@ class Bed:
 
     def make_volumes(self):
         """Local volumes, as many as can be wanted on one node; those that were used and left are made anew."""
-        there = {volume["metadata"]["name"]: volume["status"].get("phase") for volume in self.control.admin.list("persistentvolumes", None)}
+        volumes = self.control.admin.list("persistentvolumes", None)
+        there = {volume["metadata"]["name"]: volume["status"].get("phase") for volume in volumes}
         for node in self.nodes:
             for number in range(VOLUMES_PER_NODE):
                 name = f"{node.name}-{number}"

@@ -19,6 +19,7 @@ BASE = "localhost/debian:bookworm-slim"
 PAUSE = "localhost/pause:1"
 SIDECAR = "localhost/howdah:e2e"
 SIDECAR_NEXT = "localhost/howdah:e2e-next"  # the same program, another image
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 FLAGS = "--isolation chroot --network host --pull-never"
 
 
@@ -75,11 +76,12 @@ def ensure_base():
             return
         with tempfile.TemporaryDirectory(prefix="howdah-base-") as root:
             _run("debootstrap", "--variant=minbase", "bookworm", root)
-            for leftover in (*pathlib.Path(root, "var/cache/apt/archives").glob("*.deb"), *pathlib.Path(root, "var/lib/apt/lists").glob("*_*")):
-                leftover.unlink()
+            for leftover in ("var/cache/apt/archives/*.deb", "var/lib/apt/lists/*_*"):
+                for path in pathlib.Path(root).glob(leftover):
+                    path.unlink()
             container = _run("buildah", "from", "scratch")
             _run("buildah", "copy", "-q", container, root, "/")
-            _run("buildah", "config", "--cmd", "bash", "--env", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", container)
+            _run("buildah", "config", "--cmd", "bash", "--env", f"PATH={PATH}", container)
             _run("buildah", "commit", "-q", "--rm", container, BASE)
 
 
@@ -92,7 +94,8 @@ def _build_pause(name):
 
 def _build_postgres(name, major):
     ensure_base()
-    _run("buildah", "bud", *FLAGS.split(), "--build-arg", f"MAJOR={major}", "-t", name, "-f", HERE / "images" / "postgres.Dockerfile", HERE / "images")
+    folder = HERE / "images"
+    _run("buildah", "bud", *FLAGS.split(), "--build-arg", f"MAJOR={major}", "-t", name, "-f", folder / "postgres.Dockerfile", folder)
 
 
 def _kept(what, sources, name, build):

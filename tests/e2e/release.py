@@ -55,7 +55,8 @@ class Pod:
 
     def psql(self, sql, timeout=20):
         """As the superuser inside PostgreSQL's container."""
-        return self.release.kubectl("exec", self.name, "-c", "postgres", "--", "psql", "-d", "postgres", "-XAtqc", sql, timeout=timeout).strip()
+        ask = ("psql", "-d", "postgres", "-XAtqc", sql)
+        return self.release.kubectl("exec", self.name, "-c", "postgres", "--", *ask, timeout=timeout).strip()
 
     def howdahctl(self, *arguments):
         return self.release.kubectl("exec", self.name, "-c", "howdah", "--", "howdahctl", *arguments)

@@ -10,7 +10,8 @@ import pytest
 import images
 
 SIZE_LIMIT = 30 << 20
-ALLOWED = {"usr/bin/howdah", "usr/bin/howdah-supervisor", "usr/bin/howdahctl", "usr/bin/kubectl-howdah", "etc/ssl/certs/ca-certificates.crt"}
+PROGRAMS = ("howdah", "howdah-supervisor", "howdahctl", "kubectl-howdah")
+ALLOWED = {*(f"usr/bin/{program}" for program in PROGRAMS), "etc/ssl/certs/ca-certificates.crt"}
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +93,7 @@ howdah: {run_dir: /run/howdah}
 
 def start_in(root):
     """What it says; it cannot stay up, because its address is none."""
-    done = subprocess.run(["chroot", str(root), "/usr/bin/howdah", "/etc/howdah.yaml"], capture_output=True, text=True, timeout=20, env={"PATH": os.environ["PATH"]})
+    done = subprocess.run(["chroot", str(root), "/usr/bin/howdah", "/etc/howdah.yaml"], capture_output=True, text=True, timeout=20,
+                          env={"PATH": os.environ["PATH"]})
     assert done.returncode == 1
     return done.stdout + done.stderr

@@ -113,7 +113,7 @@ def test_scaled_up_and_down_nothing_is_left_of_the_fourth(bed, shop, leader, wat
     scaled = now()
     shop.kubectl("scale", "statefulset", shop.name, "--replicas=3")
     assert shop.wait_ready(3).name == leader.name
-    wait(lambda: f"{shop.name}_3" not in slots(leader), "the slot of the member that left is gone", 30)
+    wait(lambda: f"{shop.name}_3" not in slots(leader), "the slot of the member that left is gone", 60)
     note("slot_gone_s", now() - scaled)
     note("gap_s", client.gap_between(begun, now()))
     assert len(slots(leader)) == 2
