@@ -23,9 +23,6 @@ void agent_destroy(struct agent *agent); /* takes NULL; PostgreSQL, the supervis
 void agent_reload(struct agent *agent);  /* reads the configuration again, soon */
 int agent_rest_port(const struct agent *agent);
 
-/* In a pod: what PostgreSQL's container needs before it starts (the supervisor, a passwd file), in run_dir. */
-MUST_CHECK bool agent_prepare_pod(const struct config *config, struct err *err);
-
 /* For tests and the simulator: the last turn. */
 const struct plan *agent_plan(const struct agent *agent);
 const struct self *agent_self(const struct agent *agent);

@@ -43,6 +43,15 @@ const char *member_role_text(enum member_role role);
 enum member_role member_role_from_text(
 	const char *text); /* "master" is primary; ROLE_UNINITIALIZED for anything else */
 
+/* How a pod differs from what its StatefulSet wants. */
+enum revision_change {
+	CHANGE_UNKNOWN, /* the revisions were not compared yet */
+	CHANGE_NONE,
+	CHANGE_SIDECAR, /* only the image of its sidecar */
+	CHANGE_MORE,
+	CHANGE_COUNT
+};
+
 /* A member as its pod says: labels, status annotation. Old news: a dead one keeps what it last said (contract trap 1).
  */
 struct member {
@@ -66,6 +75,12 @@ struct member {
 	bool nofailover, clonefrom, noloadbalance, nostream, checkpoint_pending, pending_restart, paused;
 	int failover_priority; /* 1 when it says nothing */
 	char replicatefrom[NAME_SIZE];
+	bool owned;               /* by the StatefulSet that our own pod belongs to */
+	char revision[NAME_SIZE]; /* its controller-revision-hash; "": none */
+	enum revision_change change;
+	bool patched;            /* its sidecar got the wanted image, and its revision does not say so yet */
+	bool sidecar_replaced;   /* ... and runs with it */
+	int64_t sidecar_away_ms; /* how long that took, where it was replaced for the wanted revision; -1: unknown */
 };
 
 /* What a member answered to GET /patroni. */
@@ -75,6 +90,7 @@ struct peer_answer {
 	struct instant answered; /* when the last question that got an answer was sent; it is at least that young */
 	bool silent;             /* the last question ended without an answer */
 	bool in_recovery;        /* contract 5.10 */
+	bool streaming;
 	enum member_state state;
 	uint32_t timeline;
 	uint64_t received_lsn, replayed_lsn, lsn; /* lsn: the larger, or its position as a primary */
@@ -86,6 +102,16 @@ struct peer_answer {
 };
 
 enum initialize_state { INITIALIZE_ABSENT, INITIALIZE_RUNNING /* "" */, INITIALIZE_DONE, INITIALIZE_UNREADABLE };
+
+/* The StatefulSet that our own pod belongs to, as it was last looked at. */
+struct wanted_set {
+	bool known;     /* ... and its controller has seen what it wants */
+	bool forbidden; /* the last look was refused */
+	bool on_delete; /* it leaves the replacing of pods to us */
+	struct instant looked;
+	int replicas;
+	char name[NAME_SIZE], revision[NAME_SIZE]; /* revision: the update revision */
+};
 
 struct cluster {
 	bool loaded;          /* both lists were read at least once and their watches are open */
@@ -107,6 +133,8 @@ struct cluster {
 	uint64_t config_object_version; /* of the config object; 0: it does not exist */
 	bool has_config;                /* its `config` annotation exists and is an object */
 	bool has_history;
+	bool rollout_paused; /* howdah.io/rollout of the config object */
+	struct wanted_set set;
 	struct history history;
 	int member_count;
 	struct member members[MEMBERS_MAX]; /* sorted by name */

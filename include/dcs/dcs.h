@@ -132,6 +132,18 @@ void dcs_write_member(struct dcs *dcs, const struct dcs_member_write *write, dcs
 /* Takes the leader's label off another member's pod, by its version and uid. */
 void dcs_take_label_off(struct dcs *dcs, const char *member, dcs_done *done, void *arg);
 
+/* ---- the roll-out (core/rollout.h), where members are pods of a StatefulSet; elsewhere every call is refused ---- */
+
+/* Reads the StatefulSet and the ControllerRevisions that its pods differ by; the view's `set` and members show what came of it. */
+void dcs_look_at_rollout(struct dcs *dcs, dcs_done *done, void *arg);
+/* The steps: by the version and uid of the pod in the view, and for the revision that the set wants. CONFLICT: not now; of an
+ * eviction also because of a PodDisruptionBudget. */
+void dcs_patch_sidecar(struct dcs *dcs, const char *member, dcs_done *done, void *arg); /* its image, in the live pod */
+void dcs_set_revision(struct dcs *dcs, const char *member, dcs_done *done, void *arg);  /* its revision label */
+void dcs_evict(struct dcs *dcs, const char *member, dcs_done *done, void *arg);
+/* howdah.io/rollout of the config object. */
+void dcs_pause_rollout(struct dcs *dcs, bool paused, dcs_done *done, void *arg);
+
 /* ---- events, for people ---- */
 
 struct dcs_notice {

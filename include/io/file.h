@@ -12,6 +12,9 @@ MUST_CHECK bool file_read(const char *path, char *text, size_t size, size_t *len
 /* New file, fsync, rename, fsync of the directory: afterwards it is there whole, or the old one is. */
 MUST_CHECK bool file_write(const char *path, const char *text, size_t len, mode_t mode, struct err *err);
 
+/* The same with the content of another file. */
+MUST_CHECK bool file_copy(const char *from, const char *to, mode_t mode, struct err *err);
+
 /* No error when it is not there; the directory is synced. */
 MUST_CHECK bool file_remove(const char *path, struct err *err);
 bool file_exists(const char *path);

@@ -273,6 +273,11 @@ static void (*const effectors[])(struct agent *) = {
 	[ACT_SYNC_SLOTS] = agent_sync_slots,
 	[ACT_MARK_TIMELINE] = mark_timeline,
 	[ACT_CHECKPOINT] = checkpoint,
+	[ACT_LOOK_AT_ROLLOUT] = agent_look_at_rollout,
+	[ACT_PATCH_SIDECAR] = agent_patch_sidecar,
+	[ACT_SET_REVISION] = agent_set_revision,
+	[ACT_EVICT] = agent_evict,
+	[ACT_HAND_OVER] = agent_hand_over,
 };
 static_assert(ARRAY_SIZE(effectors) == ACT_COUNT, "every action has an effector");
 

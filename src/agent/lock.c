@@ -64,24 +64,32 @@ static void lock_done(void *arg, enum dcs_outcome outcome, const char *text)
 	agent_wake_now(agent);
 }
 
-static void fill_position(struct agent *agent, struct dcs_position *position, char *token, size_t size)
+struct position_texts {
+	char token[96], retained[MEMBERS_MAX * (NAME_SIZE + 4)];
+};
+
+static void fill_position(struct agent *agent, struct dcs_position *position, struct position_texts *texts)
 {
+	struct strbuf retained;
 	const struct instance *i = postgres_instance(agent->pg);
 	const struct postgres_details *details = postgres_details(agent->pg);
 	bool began_here = i->tree == PG_TREE_PRIMARY && i->timeline != 0 && i->armed_timeline == i->timeline;
 	if (began_here)
-		lease_token_to_text(&i->armed_token, token, size);
+		lease_token_to_text(&i->armed_token, texts->token, sizeof(texts->token));
+	strbuf_init(&retained, texts->retained, sizeof(texts->retained));
+	if (i->tree == PG_TREE_PRIMARY)
+		agent_retained_slots(agent, &retained);
 	*position = (struct dcs_position){ .optime_lsn = instance_lsn(i),
 					   .slots = details->slots,
-					   .retain_slots = "",
+					   .retain_slots = texts->retained,
 					   .timeline = began_here ? i->timeline : 0,
-					   .timeline_token = began_here ? token : "" };
+					   .timeline_token = began_here ? texts->token : "" };
 }
 
 static void write_lock(struct agent *agent,
 		       void (*call)(struct dcs *, const struct dcs_lock_write *, dcs_done *, void *))
 {
-	char token[96] = "";
+	struct position_texts texts = { .token = "" };
 	const struct cluster *cluster = dcs_view(agent->dcs);
 	const struct settings *set = &agent->config.settings;
 	struct situation s = agent_situation(agent);
@@ -96,7 +104,7 @@ static void write_lock(struct agent *agent,
 		write.ttl_ms = agent->self.hold.ttl_ms; /* T rests on it still; the next renewal may lower it */
 	text_copy(write.heir, sizeof(write.heir), heir_decide(&s));
 	write.create_until = lease_deadline(&agent->self.hold);
-	fill_position(agent, &write.position, token, sizeof(token));
+	fill_position(agent, &write.position, &texts);
 	AUTO(text) char *failsafe = set->failsafe ? agent_failsafe_map(agent) : NULL;
 	write.failsafe = failsafe;
 	agent->self.lock_writing = true;

@@ -4,6 +4,7 @@
 #include "base/strbuf.h"
 #include "io/file.h"
 #include "io/process.h"
+#include "postgres/postgres.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -134,7 +135,7 @@ static bool run(const struct options *o, struct err *err)
 	log_set_level((enum log_level)config.log_level);
 	for (int i = 0; i < config.note_count; i++)
 		log_warning("%s", config.notes[i].text);
-	if (!prepare_run_dir(&config, err) || !agent_prepare_pod(&config, err))
+	if (!prepare_run_dir(&config, err) || !postgres_place_supervisor(&config, err))
 		return false;
 	struct loop *loop = loop_create(err);
 	if (loop == NULL)

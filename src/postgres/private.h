@@ -57,6 +57,10 @@ void link_send_strings(struct postgres *pg, const struct link_frame *frame, link
 const char *link_reply_text(int code);
 void link_turn(struct postgres *pg); /* tells the questions of a closed connection that they are lost */
 
+/* ---- supervisor.c: its program ---- */
+
+void supervisor_launch(struct postgres *pg); /* outside pods, when nobody answers; not again at once */
+
 /* ---- status.c: what the supervisor says, as facts ---- */
 void status_take(struct postgres *pg, const struct frame_status *status);
 void status_lost(struct postgres *pg);

@@ -1,7 +1,7 @@
 # The simulator and its mutants. Included by the Makefile; needs BUILD, CC, CFLAGS_ALL.
 SIM_OWN := $(sort $(wildcard tests/sim/*.c tests/kubemodel/*.c))
 SIM_LIB := $(sort $(foreach l,base codec core dcs dcs/kubernetes rest agent,$(wildcard src/$(l)/*.c))) src/supervisor/machine.c
-SIM_LIB := $(filter-out src/agent/main.c src/agent/pod.c,$(SIM_LIB))
+SIM_LIB := $(filter-out src/agent/main.c,$(SIM_LIB))
 SIM_LIBS := -lyaml -lcjson -lm
 sim_objects = $(patsubst %.c,$(1)/%.o,$(SIM_OWN) $(SIM_LIB))
 SIM_CFLAGS = $(CFLAGS_ALL) -Itests/sim -iquote tests

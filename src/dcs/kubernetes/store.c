@@ -368,6 +368,7 @@ void dcs_destroy(struct dcs *dcs)
 	lock_finish(dcs);
 	writes_cancel_all(dcs);
 	calls_cancel_all(dcs);
+	rollout_finish(dcs);
 	drop_waiting(dcs);
 	for (int kind = 0; kind < KIND_COUNT; kind++) {
 		watch_finish(&dcs->watches[kind]);

@@ -224,5 +224,6 @@ void view_build(const struct dcs *dcs)
 	read_config(store_config(dcs), view);
 	read_move(store_failover(dcs), &view->cluster);
 	read_members(&dcs->caches[KIND_PODS], dcs->params.name, view);
+	rollout_read(dcs, &view->cluster);
 	view->cluster.initializer_gone = initializer_is_gone(store_config(dcs), &view->cluster);
 }
