@@ -144,6 +144,10 @@ void dcs_evict(struct dcs *dcs, const char *member, dcs_done *done, void *arg);
 /* howdah.io/rollout of the config object. */
 void dcs_pause_rollout(struct dcs *dcs, bool paused, dcs_done *done, void *arg);
 
+/* Raises the request of a PersistentVolumeClaim; one that asks for as much or more is left alone. The text of DONE: what was changed, "" for
+ * nothing; of REFUSED what the store says. Elsewhere it is refused. */
+void dcs_grow_claim(struct dcs *dcs, const char *claim, const char *size, dcs_done *done, void *arg);
+
 /* ---- events, for people ---- */
 
 struct dcs_notice {

@@ -94,6 +94,7 @@ static void turn(void *arg)
 	orders_turn(agent);
 	agent_callbacks_turn(agent);
 	agent_notices_turn(agent);
+	agent_volumes_turn(agent);
 }
 
 static bool same_instance(const struct seen_instance *a, const struct seen_instance *b)

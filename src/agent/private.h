@@ -64,6 +64,10 @@ struct agent {
 	int fenced_by;          /* the guard's row of the turn before */
 	const char *fenced_why; /* NULL: not by us */
 	struct notices *notices;
+	struct {
+		int open, members;     /* requests; members at the last look */
+		struct instant looked; /* unset: it is due */
+	} volumes;
 	struct instant turned;        /* the last turn */
 	struct lease_token refreshed; /* the token for which a consistent read is on its way */
 
@@ -172,6 +176,9 @@ struct notices *notices_create(void);
 void notices_destroy(struct notices *notices); /* takes NULL */
 void agent_notices_turn(struct agent *agent);
 void agent_notice(struct agent *agent, bool is_warning, const char *reason, const char *format, ...) PRINTF_LIKE(4, 5);
+
+/* volumes.c */
+void agent_volumes_turn(struct agent *agent);
 
 /* callbacks.c */
 void agent_callbacks_turn(struct agent *agent);

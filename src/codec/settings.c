@@ -717,6 +717,10 @@ const struct setting settings_table[] = {
 	  .text = "SQL that a new cluster runs once as the superuser, in the application's database when there is one, "
 		  "as one "
 		  "transaction." },
+	{ .key = "howdah.expand_claims",
+	  .type = SETTING_MAP,
+	  .text = "Names of a StatefulSet's claim templates and the sizes (20Gi) that the leader grows the members' "
+		  "claims to." },
 	{ .key = "howdah.laboratory",
 	  .env = "HOWDAH_LABORATORY",
 	  .type = SETTING_BOOL,

@@ -4,6 +4,7 @@ import uuid
 import pytest
 import yaml
 
+import api
 import bed
 import chart
 import credentials
@@ -68,7 +69,7 @@ def make(program, machines, tmp_path, request):
     config = tmp_path / "kubeconfig"
     made = []
 
-    def start(mode):
+    def start(mode, may_refuse=False):
         namespace = "chart-" + uuid.uuid4().hex[:8]
         machines.namespace(namespace)
         credentials.write_kubeconfig(str(config), machines.server, machines.home, namespace)
@@ -78,6 +79,9 @@ def make(program, machines, tmp_path, request):
         with machines.net.inside("client"):
             helm.run("install", "shop", chart.CHART, "-n", namespace, values=bed.merge({**VALUES, "mode": mode}, laboratory))
         made.append(Cluster(machines, namespace, "shop-howdah", mode))
+        made[-1].may_refuse = may_refuse
+        for member in made[-1].members:
+            make_claim(made[-1], member)
         made[-1].start()
         return made[-1]
 
@@ -90,7 +94,46 @@ def make(program, machines, tmp_path, request):
         if report is None or report.failed:
             cluster.tell()
         cluster.close()
-        assert not forbidden, forbidden[:3]
+        excused = {"persistentvolumeclaims"} if cluster.may_refuse else set()
+        assert {e["objectRef"]["resource"] for e in forbidden} <= excused, forbidden[:3]
+
+
+def make_claim(cluster, member):
+    """As the StatefulSet's controller and the storage do: bound; a class that does not let grow is for one of them where a test says so."""
+    admin, name = cluster.kube.admin, f"data-{member.name}"
+    kind = "stays" if cluster.may_refuse and member.machine == "m2" else "grows"
+    try:
+        body = {"metadata": {"name": kind}, "provisioner": "tests", "allowVolumeExpansion": kind == "grows"}
+        admin.request("POST", "/apis/storage.k8s.io/v1/storageclasses", body)
+    except api.ApiError as there:
+        assert there.status == 409
+    claim = next(c for c in admin.get("statefulsets", cluster.namespace, cluster.scope)["spec"]["volumeClaimTemplates"])
+    admin.create("persistentvolumeclaims", cluster.namespace, {
+        "metadata": {"name": name}, "spec": {**claim["spec"], "storageClassName": kind, "volumeName": f"pv-{name}"}})
+    status = {"status": {"phase": "Bound", "capacity": {"storage": "10Gi"}}}
+    admin.patch("persistentvolumeclaims", cluster.namespace, name, status, subresource="status")
+
+
+def sizes(cluster):
+    claims = cluster.kube.admin.list("persistentvolumeclaims", cluster.namespace)
+    return [c["spec"]["resources"]["requests"]["storage"] for c in sorted(claims, key=lambda c: c["metadata"]["name"])]
+
+
+def events(cluster, member, reason):
+    found = cluster.kube.admin.list("events", cluster.namespace)
+    return [e["message"] for e in found if e["reason"] == reason and e["involvedObject"]["name"] == member.name]
+
+
+def test_volumes_grow_and_a_refusal_is_told(make):
+    """A StorageClass that does not let volumes grow answers 403 with its reason: that is no missing right."""
+    cluster = make("configmaps", may_refuse=True)
+    leader = cluster.wait_ready()
+    bed.wait(lambda: sizes(cluster) == ["20Gi", "20Gi", "10Gi"], "the claims have grown", 20)
+    grown = bed.wait(lambda: sorted(events(cluster, leader, "VolumeGrown")), "that is told")
+    assert [text.split(";")[0] for text in grown] == [f"data-{m.name}: 10Gi -> 20Gi" for m in cluster.members[:2]]
+    said = bed.wait(lambda: events(cluster, leader, "CannotGrowVolume"), "the refusal is told")
+    assert len(said) == 1 and said[0].startswith(f"data-{cluster.members[2].name}: HTTP 403") and "resize" in said[0]
+    assert "CannotGrowVolume: data-" in leader.log()
 
 
 @pytest.mark.parametrize("mode", ["configmaps", "endpoints"])

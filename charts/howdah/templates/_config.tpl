@@ -113,9 +113,15 @@ postgresql:
     {{- with include "howdah.parameters" (list $ false) }}
     {{- . | nindent 4 }}
     {{- end }}
-{{- with .Values.auth.username }}
+{{- if or .Values.auth.username .Values.persistence.expandTo }}
 howdah:
+  {{- with .Values.auth.username }}
   application_username: {{ . | quote }}
   application_database: {{ include "howdah.database" $ | quote }}
+  {{- end }}
+  {{- with .Values.persistence.expandTo }}
+  expand_claims:
+    data: {{ . }}
+  {{- end }}
 {{- end }}
 {{- end -}}
