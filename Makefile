@@ -105,7 +105,7 @@ chart: all ## the Helm chart: rendered, refused, installed, agents under its Rol
 	BUILD=$(BUILD) $(PYTEST) -n $(JOBS) tests/chart
 
 chart-files: all ## what is made from the chart's values and the settings
-	@$(PYTHON) charts/generate.py $(BUILD)/howdah
+	@$(PYTHON) charts/generate.py $(BUILD)/howdah --helm $$(tests/chart/helm.sh)
 
 E2E := $(PYTEST) -rs -rP --durations=0 --durations-min=1
 e2e-smoke: ## a real kubelet: install, delete the leader, change the sidecar, scale, uninstall; 6 minutes

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Makes what follows from the chart's values and the agent's settings: values.schema.json and docs/values.md.
+"""Makes what follows from the chart's values and the agent's settings: values.schema.json, docs/values.md, and with helm
+the plain manifests in deploy/.
 
-usage: generate.py HOWDAH [--check]
+usage: generate.py HOWDAH [--helm HELM] [--check]
 
 HOWDAH is the program, which prints its settings as JSON Schema. With --check nothing is written: what is old is named
 and the exit status is 1. The help of a value is the comment above it; a comment line that begins with "schema:" adds
@@ -126,7 +127,25 @@ def missing_help(values, path, comments):
             yield ".".join(here)
 
 
-def make_all(howdah):
+PLAIN = {
+    "base": {},
+    "endpoints": {"mode": "endpoints"},
+}
+PLAIN_HEAD = """# Generated from charts/howdah by `make chart-files`; do not edit. See deploy/README.md.
+"""
+OF_HELM = re.compile(r"^ *(helm\.sh/chart|app\.kubernetes\.io/managed-by): .*\n|^ *namespace: to-be-chosen\n|^# Source: .*\n", re.M)
+
+
+def make_manifests(helm):
+    """One cluster named howdah, its passwords in a Secret of that name that is made by hand."""
+    for name, values in PLAIN.items():
+        command = [helm, "template", "howdah", str(CHART), "--kube-version", "1.29", "--namespace", "to-be-chosen", "--values", "-"]
+        values = {"auth": {"existingSecret": "howdah", "username": "app"}, **values}
+        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, input=yaml.safe_dump(values))
+        yield ROOT / "deploy" / name / "howdah.yaml", PLAIN_HEAD + OF_HELM.sub("", done.stdout)
+
+
+def make_all(howdah, helm=None):
     text = (CHART / "values.yaml").read_text()
     values, comments = yaml.safe_load(text), read_comments(text)
     without = list(missing_help(values, (), comments))
@@ -134,12 +153,14 @@ def make_all(howdah):
         raise SystemExit("values.yaml: no help for " + ", ".join(without))
     printed = subprocess.run([howdah, "--settings-schema"], check=True, stdout=subprocess.PIPE, text=True).stdout
     definitions = json.loads(printed)
-    return {CHART / "values.schema.json": make_schema(values, comments, definitions),
+    made = {CHART / "values.schema.json": make_schema(values, comments, definitions),
             ROOT / "docs" / "values.md": make_page(values, comments, definitions)}
+    return {**made, **dict(make_manifests(helm) if helm else ())}
 
 
 def main(arguments):
-    made = make_all(arguments[0])
+    helm = arguments[arguments.index("--helm") + 1] if "--helm" in arguments else None
+    made = make_all(arguments[0], helm)
     old = [path for path, text in made.items() if not path.exists() or path.read_text() != text]
     if "--check" in arguments:
         for path in old:

@@ -212,8 +212,8 @@ def test_an_old_cluster_is_refused(helm):
         helm.run("template", "shop", chart.CHART, "--kube-version", "1.28.9")
 
 
-def test_generated_files_are_current():
-    program = [sys.executable, chart.ROOT / "charts" / "generate.py", chart.BUILD / "howdah", "--check"]
+def test_generated_files_are_current(helm):
+    program = [sys.executable, chart.ROOT / "charts" / "generate.py", chart.BUILD / "howdah", "--helm", helm.program, "--check"]
     done = subprocess.run(program, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 
