@@ -149,7 +149,7 @@ static const struct problem problems[] = {
 	{ "CannotStart", is_unreadable, 0, print_unreadable },
 	{ "CannotStart", is_no_database, 0, print_no_database },
 	{ "CannotStart", is_held_elsewhere, 10000, print_held_elsewhere },
-	{ "CannotStart", is_orphaned, 60000, print_orphaned },
+	{ "CannotStart", is_orphaned, 30000, print_orphaned },
 	{ "CannotStart", is_without_supervisor, 60000, print_without_supervisor },
 	{ "CannotRejoin", is_diverged, 10000, print_diverged },
 };

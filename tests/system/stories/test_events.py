@@ -108,6 +108,19 @@ def test_a_wrong_password_and_a_foreign_directory_are_told(make_ready):
     assert (messy.data / "holiday.jpg").read_text() == "x"
 
 
+def test_empty_volumes_under_a_state_that_has_data_are_told(make_cluster):
+    """Reinstalled, with the volumes removed and the state kept: nobody begins a cluster over it."""
+    cluster = make_cluster(size=2)
+    labels = {**cluster.members[0].settings()["kubernetes"]["labels"], "cluster-name": cluster.scope}
+    body = {"metadata": {"name": "shop-config", "labels": labels, "annotations": {"initialize": "7391000000000000417"}}}
+    cluster.kube.admin.create("configmaps", cluster.namespace, body)
+    cluster.start()
+    for member in cluster.members:
+        message = wait_told(cluster, member, "CannotStart", "the volume is empty", 50)
+        assert "7391000000000000417" in message and "howdahctl remove" in message
+        assert member.postmaster() is None and not member.data.exists()
+
+
 def test_without_the_right_nothing_else_is_different(make_cluster, request):
     cluster = make_cluster(size=2)
     cluster.may_be_forbidden = True
