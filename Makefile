@@ -101,6 +101,12 @@ system: all $(SYSTEM_EXTRA) ## supervisor and PostgreSQL driver on real PostgreS
 stories: all $(BUILD)/devkube ## real PostgreSQL, real API server, a client that judges
 	BUILD=$(BUILD) $(PYTEST) -n $(JOBS) tests/system/stories
 
+chart: all ## the Helm chart: rendered, refused, installed, agents under its Role
+	BUILD=$(BUILD) $(PYTEST) -n $(JOBS) tests/chart
+
+chart-files: all ## what is made from the chart's values and the settings
+	@$(PYTHON) charts/generate.py $(BUILD)/howdah --helm $$(tests/chart/helm.sh)
+
 E2E := $(PYTEST) -rs -rP --durations=0 --durations-min=1
 e2e-smoke: ## a real kubelet: install, delete the leader, change the sidecar, scale, uninstall; 6 minutes
 	@tests/tools/install.sh e2e
@@ -128,7 +134,8 @@ test-steps:
 		"devkube=$(MAKE) -s devkube" \
 		"bed=$(MAKE) -s kube" \
 		"system=$(MAKE) -s system" \
-		"stories=$(MAKE) -s stories"
+		"stories=$(MAKE) -s stories" \
+		"chart=$(MAKE) -s chart"
 
 demo: ## three members, a killed leader, a frozen agent, in two minutes (KUBE=real KEEP=1)
 	@tests/tools/install.sh demo
@@ -163,5 +170,5 @@ clean: ## remove the build
 	rm -rf $(BUILD)
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
-.PHONY: all unit rules lint sanitize fuzz devkube kube system stories e2e-smoke e2e test test-steps install-tools install install-plugin image sbom demo bench soak help clean
+.PHONY: all chart chart-files unit rules lint sanitize fuzz devkube kube system stories e2e-smoke e2e test test-steps install-tools install install-plugin image sbom demo bench soak help clean
 .SECONDARY:

@@ -22,7 +22,7 @@ struct postgres_params {
 	void *arg;
 };
 
-/* In a pod: puts the supervisor's program to RUN_DIR/bin, from where the PostgreSQL container runs it. Before the REST
+/* In a pod: puts a passwd file into RUN_DIR, and the supervisor's program to RUN_DIR/bin, from where the PostgreSQL container runs it. Before the REST
  * API answers, because the kubelet starts that container then. A running supervisor goes on as it is. */
 MUST_CHECK bool postgres_place_supervisor(const struct config *config, struct err *err);
 

@@ -93,6 +93,8 @@ static void turn(void *arg)
 		agent_act(agent, plan.actions[i]);
 	orders_turn(agent);
 	agent_callbacks_turn(agent);
+	agent_notices_turn(agent);
+	agent_volumes_turn(agent);
 }
 
 static bool same_instance(const struct seen_instance *a, const struct seen_instance *b)
@@ -183,6 +185,7 @@ struct agent *agent_create(struct loop *loop, const struct agent_params *params,
 	agent->environment = params->environment;
 	agent->watches_files = params->watch_files;
 	agent->orders = orders_create();
+	agent->notices = notices_create();
 	agent->http = http_client_create(loop, "howdah/" HOWDAH_VERSION);
 	if (!apply_bootstrap_config(&agent->config, err) || !create_dcs(agent, err) || !create_postgres(agent, err))
 		goto fail;
@@ -210,6 +213,7 @@ void agent_destroy(struct agent *agent)
 	loop_timer_destroy(agent->timer);
 	agent_stop_reload(agent);
 	orders_destroy(agent->orders);
+	notices_destroy(agent->notices);
 	agent_stop_rest(agent);
 	agent_cancel_peers(agent);
 	agent_cancel_failsafe(agent);

@@ -18,12 +18,16 @@ static void fence(struct agent *agent)
 	if (row != agent->fenced_by) {
 		log_error("PostgreSQL is killed: %s", tables[TABLE_GUARD]->rules[row].why);
 		agent->counters.fences++;
+		agent->fenced_why = tables[TABLE_GUARD]->rules[row].why;
 	}
 	postgres_fence(agent->pg);
 }
 
 static void stop_fast(struct agent *agent)
 {
+	int row = agent->plan.verdicts[TABLE_GUARD].rule;
+	if (row != agent->fenced_by)
+		agent_notice(agent, true, "Demoted", "PostgreSQL is stopped: %s", tables[TABLE_GUARD]->rules[row].why);
 	postgres_stop(agent->pg, false);
 }
 

@@ -133,7 +133,10 @@ void agent_release(struct agent *agent)
 	struct self *self = &agent->self;
 	enum give_up why = give_up_decide(&s);
 	assert(may_release(&s));
-	log_info("the lock is released: %s", give_up_text(why));
+	bool handed_over = why == GIVE_UP_LEAVING || why == GIVE_UP_MOVED;
+	const char *heir = heir_decide(&s);
+	agent_notice(agent, !handed_over, handed_over ? "HandedOver" : "Demoted", "the lock is released%s%s: %s",
+		     heir[0] != '\0' ? " to " : "", heir, give_up_text(why));
 	int64_t aside_ms = give_up_aside_ms(&s, why);
 	if (aside_ms > 0)
 		self->aside_until = instant_after_ms(s.now, aside_ms);
@@ -163,7 +166,12 @@ void agent_set_deadline(struct agent *agent)
 void agent_forget_lease(struct agent *agent)
 {
 	struct self *self = &agent->self;
-	log_warning("the lock is not ours any more");
+	const char *holder = dcs_view(agent->dcs)->leader.record.leader;
+	if (postgres_instance(agent->pg)->writable)
+		agent_notice(agent, true, "Demoted", "the lock is not ours any more%s%s",
+			     holder[0] != '\0' ? ": it is held by " : "", holder);
+	else
+		log_warning("the lock is not ours any more");
 	self->hold = (struct lease_hold){ .ttl_ms = 0 };
 	self->released = false;
 	self->sends = (struct lease_sends){ .next = 0 };

@@ -14,11 +14,11 @@
 
 extern char **environ;
 
-enum { AGENT_TAKEOVER_MS = 30000, HELP_SIZE = 65536 };
+enum { AGENT_TAKEOVER_MS = 30000, HELP_SIZE = 256 * 1024 };
 
 struct options {
 	const char *config;
-	bool help, version, validate, reference;
+	bool help, version, validate, reference, schema;
 };
 
 static bool read_options(struct options *o, int argc, char **argv)
@@ -33,6 +33,8 @@ static bool read_options(struct options *o, int argc, char **argv)
 			o->validate = true;
 		else if (text_equal(argv[i], "--settings-reference"))
 			o->reference = true;
+		else if (text_equal(argv[i], "--settings-schema"))
+			o->schema = true;
 		else if (argv[i][0] != '-')
 			o->config = argv[i];
 		else
@@ -175,6 +177,8 @@ int main(int argc, char **argv)
 		puts("howdah " HOWDAH_VERSION);
 	else if (o.reference)
 		print_text(settings_print_reference);
+	else if (o.schema)
+		print_text(settings_print_schema);
 	else if (o.validate)
 		return config_validate(o.config, (const char *const *)environ, report_problem, NULL) == 0 ? 0 : 1;
 	else if (!run(&o, &err)) {

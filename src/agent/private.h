@@ -61,7 +61,13 @@ struct agent {
 	struct loop_timer *timer;
 	struct self self;
 	struct plan plan;
-	int fenced_by;                /* the guard's row of the turn before */
+	int fenced_by;          /* the guard's row of the turn before */
+	const char *fenced_why; /* NULL: not by us */
+	struct notices *notices;
+	struct {
+		int open, members;     /* requests; members at the last look */
+		struct instant looked; /* unset: it is due */
+	} volumes;
 	struct instant turned;        /* the last turn */
 	struct lease_token refreshed; /* the token for which a consistent read is on its way */
 
@@ -164,6 +170,15 @@ void agent_patch_sidecar(struct agent *agent);
 void agent_set_revision(struct agent *agent);
 void agent_evict(struct agent *agent);
 void agent_hand_over(struct agent *agent);
+
+/* notices.c: what people are told, in the log and as Events */
+struct notices *notices_create(void);
+void notices_destroy(struct notices *notices); /* takes NULL */
+void agent_notices_turn(struct agent *agent);
+void agent_notice(struct agent *agent, bool is_warning, const char *reason, const char *format, ...) PRINTF_LIKE(4, 5);
+
+/* volumes.c */
+void agent_volumes_turn(struct agent *agent);
 
 /* callbacks.c */
 void agent_callbacks_turn(struct agent *agent);

@@ -1,5 +1,5 @@
 /* Where the supervisor's program comes from. In a pod it is process 1 of another container, whose image knows nothing of
- * it: we put it into the directory that both share. Elsewhere we start it ourselves. */
+ * it: we put it into the directory that both share, and a passwd file. Elsewhere we start it ourselves. */
 #include "private.h"
 
 #include "base/log.h"
@@ -8,6 +8,7 @@
 #include "io/process.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 enum { LAUNCH_PAUSE_MS = 3000 };
 
@@ -30,6 +31,22 @@ static bool path_of_program(const struct config *config, char *path, size_t size
 	return strbuf_ok(&b) || err_set(err, ERR_INPUT, "the path of the supervisor's program is too long");
 }
 
+/* For images without an entry for the user that the platform chose: initdb and peer authentication want one. */
+static bool write_passwd(const struct config *config, struct err *err)
+{
+	char path[PATH_SIZE], text[PATH_SIZE + 256];
+	struct strbuf b;
+	strbuf_init(&b, path, sizeof(path));
+	strbuf_addf(&b, "%s/passwd", config->run_dir);
+	strbuf_init(&b, text, sizeof(text));
+	strbuf_addf(&b,
+		    "root:x:0:0:root:/root:/bin/sh\n"
+		    "postgres:x:%u:%u:PostgreSQL:%s:/bin/sh\n"
+		    "nobody:x:65534:65534:nobody:/nonexistent:/sbin/nologin\n",
+		    (unsigned)getuid(), (unsigned)getgid(), config->data_dir);
+	return file_write(path, text, b.len, 0644, err);
+}
+
 bool postgres_place_supervisor(const struct config *config, struct err *err)
 {
 	char ours[PATH_SIZE], bin[PATH_SIZE], shared[PATH_SIZE];
@@ -43,8 +60,8 @@ bool postgres_place_supervisor(const struct config *config, struct err *err)
 	if (!strbuf_ok(&b))
 		return err_set(err, ERR_INPUT, "howdah.run_dir: the path %s is too long", config->run_dir);
 	return (path_of_program(config, ours, sizeof(ours), err) && file_make_dir(bin, 0755, err) &&
-		file_copy(ours, shared, 0755, err)) ||
-	       err_wrap(err, "the supervisor for PostgreSQL's container");
+		file_copy(ours, shared, 0755, err) && write_passwd(config, err)) ||
+	       err_wrap(err, "what PostgreSQL's container needs");
 }
 
 void supervisor_launch(struct postgres *pg)

@@ -13,6 +13,7 @@ GROUPS = {
     "statefulsets": "/apis/apps/v1",
     "controllerrevisions": "/apis/apps/v1",
     "poddisruptionbudgets": "/apis/policy/v1",
+    "storageclasses": "/apis/storage.k8s.io/v1",
     "endpointslices": "/apis/discovery.k8s.io/v1",
 }
 PATCHES = {

@@ -475,10 +475,30 @@ static void prepare_new(struct json *tree, const struct target *t)
 	json_set(tree, "status", status);
 }
 
+/* Events live for an hour in a real store; here the oldest one makes room. */
+static void forget_old_events(struct api *api, void *author)
+{
+	enum { EVENTS_MOST = 64 };
+	struct object *oldest = NULL;
+	int count = 0;
+	for (int i = 0; i < api->count; i++) {
+		struct object *o = &api->objects[i];
+		if (!text_equal(o->kind, "events"))
+			continue;
+		count++;
+		if (!oldest || o->now->version < oldest->now->version)
+			oldest = o;
+	}
+	if (count >= EVENTS_MOST)
+		model_remove(api, oldest, author);
+}
+
 static void handle_post(struct api *api, const struct api_request *q, struct target *t, struct api_response *r)
 {
 	struct err err;
 	struct json *body = q->body ? json_parse(q->body, q->body_len, &err) : NULL;
+	if (text_equal(t->kind->plural, "events"))
+		forget_old_events(api, q->author);
 	if (!may_be_created(api, t, body, r)) {
 		json_free(body);
 		return;

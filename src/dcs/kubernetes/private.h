@@ -267,6 +267,33 @@ struct rollout {
 void rollout_read(const struct dcs *dcs, struct cluster *cluster); /* into the set and its members */
 void rollout_finish(struct dcs *dcs);
 
+/* ---- events.c ---- */
+
+enum { EVENTS_MAX = 16 };
+
+struct event {
+	int count, sent;         /* how often it was said, of which the API knows; 0: a free place */
+	bool is_warning, exists; /* exists: in the API, as far as we know */
+	char reason[48], text[512], name[OBJECT_NAME_SIZE];
+	int64_t first_us, last_us;
+	struct instant last, told;
+	int tries; /* that failed, in a row */
+};
+
+struct events {
+	struct event list[EVENTS_MAX];
+	struct event *sending; /* on its way, with this count */
+	int sending_count;
+	struct http_call *call;
+	struct loop_timer *timer;
+	bool is_waiting; /* the timer is set to when the next one may be sent */
+	int tokens;
+	struct instant refilled, not_before;
+	struct complaint forbidden;
+};
+void events_init(struct dcs *dcs);
+void events_finish(struct dcs *dcs);
+
 /* ---- store.c ---- */
 
 struct later { /* a completion that waits for the loop */
@@ -303,6 +330,7 @@ struct dcs {
 	struct complaint refused[FEATURE_COUNT];
 	struct rollout rollout;
 	bool member_busy, service_done, service_busy;
+	struct events events;
 	struct waiter *waiters;
 	struct later *laters;
 	struct loop_timer *timer; /* events and laters */

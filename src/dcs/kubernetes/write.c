@@ -73,6 +73,7 @@ static void write_forbidden(struct write *write, const char *answer)
 	strbuf_init(&b, text, sizeof(text));
 	strbuf_addf(&b, "not allowed to %s %s in namespace %s", verb, resource_text(write), dcs->params.space);
 	complaint_say(&dcs->refused[write->params.feature], dcs->loop, "%s (%s)", text, answer);
+	dcs_say(dcs, &(struct dcs_notice){ "Forbidden", text, true });
 	write_end(write, DCS_REFUSED, text);
 }
 

@@ -100,6 +100,7 @@ def test_agent_replaced_by_another_binary(make_ready, watch):
     wait_for_writes(writer, now() + 1)
     assert os.readlink(f"/proc/{leader.agent.pid}/exe") == other
     assert placed.read_bytes() == (there / "howdah-supervisor").read_bytes() and os.access(placed, os.X_OK)
+    assert f":{os.stat(leader.data).st_uid}:" in (leader.run / "passwd").read_text()
     assert leader.postmaster() == postmaster and writer.gap_around(began) < 1
 
 
