@@ -10,13 +10,15 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parent / "kube"), str(HERE.parent / "system" / "stories")]
+sys.path += [str(HERE.parent / folder) for folder in ("kube", "chart", "system/stories")]
+import chart  # noqa: E402
 import images  # noqa: E402
 import net as netlib  # noqa: E402
 from control import ControlPlane  # noqa: E402
@@ -86,10 +88,7 @@ class Node:
         """The cable first, then process 1 and with it all others; volumes stay."""
         self.thaw()
         self.bed.net.power_off(self.name)
-        process, _ = self._init
-        process.wait()
-        wait(lambda: not self.processes(), f"{self.name} is dead", 20)
-        self._init = None
+        self._wait_dead()
 
     def power_on(self):
         self.bed.net.heal(self.name)
@@ -121,12 +120,19 @@ class Node:
 
     def close(self):
         if self._init:
-            self.power_off()
+            self.thaw()
+            os.kill(self._init[1], signal.SIGKILL)
+            self._wait_dead()
         for hierarchy in glob.glob(f"{CGROUPS}/*{self.cgroup}"):
             for place, _, _ in os.walk(hierarchy, topdown=False):
                 os.rmdir(place)
 
     # within
+
+    def _wait_dead(self):
+        self._init[0].wait()
+        wait(lambda: not self.processes(), f"{self.name} is dead", 20)
+        self._init = None
 
     def _exists(self, path):
         return os.path.exists(f"/proc/{self._init[1]}/root{path}")
@@ -202,7 +208,7 @@ class Node:
 class Bed:
     """Nodes n1 ... under one control plane, with images and free volumes."""
 
-    def __init__(self, program, archives, workers=3):
+    def __init__(self, program, helm, archives, workers=3):
         self.program, self._archives = program, archives
         self.releases = []  # of the tests that run now
         self._remove_leftovers()
@@ -218,6 +224,7 @@ class Bed:
         self.nodes = [Node(self, number) for number in range(1, workers + 1)]
         self._open.callback(self._close_nodes)
         self.kubeconfig = self.control.write_kubeconfig(os.path.join(self.home, "admin.conf"))
+        self.helm = chart.Helm(helm, self.home, self.kubeconfig)
 
     def __enter__(self):
         try:
@@ -329,12 +336,20 @@ class Bed:
                     os.rmdir(directory)
 
 
+def _find_helm():
+    try:
+        return chart.find_helm()
+    except chart.Unavailable as why:
+        raise Unavailable(str(why)) from why
+
+
 @contextlib.contextmanager
 def started(archives, workers=3):
     """`archives` exist before: in the bed nothing can be downloaded."""
     archives = [images.pause_archive(), *archives]
     program = images.build_program("node")
+    helm = _find_helm()
     begun = time.monotonic()
-    with Bed(program, archives, workers) as bed:
+    with Bed(program, helm, archives, workers) as bed:
         bed.start_s = time.monotonic() - begun
         yield bed

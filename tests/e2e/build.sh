@@ -1,19 +1,17 @@
 #!/bin/bash
-# Builds what the machines of the bed run and prints its path: `build.sh node` (the whole of Kubernetes in one program),
-# `build.sh helm`, `build.sh pause` (the process that holds a pod's namespaces, static). Cold the first takes minutes,
-# so all are kept outside the build tree: ${HOWDAH_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/howdah}/NAME-HASH.
+# Builds what the machines of the bed run and prints its path: `build.sh node` (the whole of Kubernetes in one program) or
+# `build.sh pause` (the process that holds a pod's namespaces, static). Cold the first takes minutes, so both are kept
+# outside the build tree: ${HOWDAH_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/howdah}/NAME-HASH.
 # Exit status 3: Go or the modules cannot be had here; the last line says which, for tests to skip aloud.
 set -euo pipefail
-what=${1:?node, helm or pause}
+what=${1:?node or pause}
 kubernetes=v1.34.4
-helm=v3.19.5
 cache=${HOWDAH_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/howdah}
 here=$(cd "$(dirname "$0")" && pwd)
 unavailable() { echo "$what for the end-to-end tests: $*" >&2; exit 3; }
 
 case $what in
 node) key=$(cat "$here"/node/{go.mod,main.go} | sha256sum) ;;
-helm) key=$(sha256sum <<<"$helm") ;;
 pause) key=$(sha256sum <"$here/images/pause.c") ;;
 *) echo "build.sh: no program $what" >&2; exit 2 ;;
 esac
@@ -31,14 +29,6 @@ build_node() {
 	why=$(go list -deps . 2>&1 >/dev/null) || unavailable "no Go modules: $(tail -n 1 <<<"$why")"
 	echo "building Kubernetes $kubernetes (once, some minutes) ..." >&2
 	go build -trimpath -ldflags "-s -w -X k8s.io/component-base/version.gitVersion=$kubernetes" -o "$1" .
-}
-
-build_helm() {
-	find_go
-	echo "building Helm $helm (once, a minute or two) ..." >&2
-	why=$(GOFLAGS=-buildvcs=false GOBIN=$home go install -trimpath -ldflags "-s -w" "helm.sh/helm/v3/cmd/helm@$helm" 2>&1) ||
-		unavailable "no Go modules: $(tail -n 1 <<<"$why")"
-	mv "$home/helm" "$1"
 }
 
 build_pause() {

@@ -1,14 +1,12 @@
 """A cluster of howdah in the bed, as a person sees it: installed, asked by kubectl, watched by a client on its Service."""
 import json
-import pathlib
-import string
 import sys
 import uuid
 
 import images
+from chart import CHART
 from server import wait
 
-HERE = pathlib.Path(__file__).resolve().parent
 RESTRICTED = {f"pod-security.kubernetes.io/{what}": "restricted" for what in ("enforce", "warn", "audit")}
 READY_S = 90
 PASSWORD = "super-secret"
@@ -66,8 +64,11 @@ class Pod:
 
 
 class Release:
-    def __init__(self, bed, namespace, name="shop", uid=999):
-        self.bed, self.namespace, self.name, self.uid = bed, namespace, name, uid
+    """`settings` go to Helm as they are: KEY=VALUE, over what every cluster here has."""
+
+    def __init__(self, bed, namespace, name="shop", settings=()):
+        self.bed, self.namespace, self.name = bed, namespace, name
+        self.settings = settings
         self.api = bed.control.admin
         self.since = bed.control.mark()
         self.user = f"system:serviceaccount:{namespace}:{name}"
@@ -78,16 +79,26 @@ class Release:
         return self.bed.kubectl(*arguments, namespace=self.namespace, **options)
 
     def install(self):
-        text = string.Template((HERE / "minimal.yaml").read_text(encoding="utf-8")).substitute(
-            NAME=self.name, UID=self.uid, PASSWORD=PASSWORD, SIDECAR=images.SIDECAR, POSTGRES=images.postgres_name())
-        self.kubectl("apply", "-f", "-", stdin=text)
+        """What Helm says to whoever has installed it."""
+        return self.helm("install", self.name, CHART, *self._set(), values=self._values())
 
     def uninstall(self):
-        for kind in ("statefulset", "service", "poddisruptionbudget", "configmap", "secret", "rolebinding", "role", "serviceaccount"):
-            names = self.kubectl("get", kind, "-o", "name").split()
-            ours = [name for name in names if name.split("/")[1].startswith(self.name)]
-            if ours:
-                self.kubectl("delete", *ours)
+        return self.helm("uninstall", self.name)
+
+    def helm(self, *arguments, **options):
+        return self.bed.helm.run(*arguments, "--namespace", self.namespace, **options)
+
+    def _set(self):
+        return [word for setting in self.settings for word in ("--set", setting)]
+
+    def _values(self):
+        sidecar, postgres = (name.rpartition(":")[::2] for name in (images.SIDECAR, images.postgres_name()))
+        return {
+            "fullnameOverride": self.name, "image": {"repository": sidecar[0], "tag": sidecar[1]},
+            "postgres": {"image": {"repository": postgres[0], "tag": postgres[1]},
+                         "parameters": {"shared_buffers": "16MB", "max_connections": 50}},
+            "auth": {"passwords": {"superuser": PASSWORD}}, "persistence": {"size": "1Gi"},
+        }
 
     def pods(self):
         """By name; those that are being deleted too."""

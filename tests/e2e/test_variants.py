@@ -4,7 +4,7 @@ import client as clientlib
 
 
 def test_a_user_that_the_image_does_not_know(make_release):
-    release = make_release(uid=54321)
+    release = make_release(settings=["postgres.uid=54321", "postgres.passwd=true"])
     leader = release.wait_ready(3)
     assert leader.psql("select 1") == "1"
     assert release.kubectl("exec", leader.name, "-c", "postgres", "--", "id", "-u").strip() == "54321"

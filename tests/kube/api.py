@@ -3,6 +3,7 @@ import contextlib
 import http.client
 import json
 import socket
+import ssl
 import threading
 import time
 import urllib.parse
@@ -96,7 +97,7 @@ class Client:
         if connection:
             try:
                 return self._send(connection, method, target, body, content_type)
-            except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError):
+            except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError, ssl.SSLEOFError):
                 self.close()
         self._kept.connection = connection = self.connection()
         return self._send(connection, method, target, body, content_type)
