@@ -303,6 +303,8 @@ void check_server_started(struct server *s)
 {
 	const struct volume *v = s->volume;
 	const char *name = s->process->pod->name;
+	if (faults_only_mild() && world->checker->quiet_leader == s->process->pod)
+		violation("I14", "the PostgreSQL of the leader %s was restarted, and nothing asked for that", name);
 	if (v->trees > 1)
 		violation("I6", "%s starts a second PostgreSQL on one data directory", name);
 	if (v->changing)
