@@ -137,6 +137,7 @@ const char *agent_peer_password(const struct agent *agent);
 /* failsafe.c */
 char *agent_failsafe_map(const struct agent *agent); /* free it */
 void agent_sense_failsafe(struct agent *agent);
+bool agent_failsafe_names(const struct agent *agent, const char *member); /* true without a map */
 void agent_ask_failsafe(struct agent *agent);
 void agent_cancel_failsafe(struct agent *agent);
 bool agent_take_failsafe_ping(struct agent *agent, const struct failsafe_ping *ping); /* false: refused */

@@ -403,6 +403,17 @@ static void who_is_left_out_of_failsafe_leads_when_the_lock_was_given_back(void 
 	assert_false(plans(ACT_ACQUIRE));
 }
 
+static void nobody_waits_for_one_that_failsafe_leaves_out(void **state UNUSED)
+{
+	turn_another_has_more_wal(turn);
+	turn->settings.failsafe = turn->self.failsafe_known = turn->self.failsafe_member = true;
+	turn_decide(turn);
+	assert_false(plans(ACT_ACQUIRE));
+	turn->self.peers[0].left_out = true;
+	turn_decide(turn);
+	assert_true(plans(ACT_ACQUIRE));
+}
+
 static void the_lock_is_given_back_while_the_archiver_goes_on(void **state UNUSED)
 {
 	turn_leader(turn, 1000);
@@ -450,6 +461,7 @@ int main(void)
 		TEST(a_diverged_member_that_can_be_rewound_asks_the_leader),
 		TEST(a_rewind_left_half_done_asks_whether_the_leader_is_alive),
 		TEST(who_is_left_out_of_failsafe_leads_when_the_lock_was_given_back),
+		TEST(nobody_waits_for_one_that_failsafe_leaves_out),
 		TEST(the_lock_is_given_back_while_the_archiver_goes_on),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
