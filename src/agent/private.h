@@ -44,6 +44,7 @@ static_assert(sizeof(struct status_source) == 3 * 8 + 4 * 4 + 24 + 4 + 4 + ROLLO
 struct rollout_words {                          /* for people */
 	char step[NAME_SIZE * 2], refusal[256]; /* the last one; what was said to it */
 	char report[ROLLOUT_TEXT_SIZE];         /* JSON object; "": there is nothing to say */
+	int said;                               /* the row that was last logged */
 };
 
 struct agent {

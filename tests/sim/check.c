@@ -408,10 +408,37 @@ static void check_writes(struct checker *c)
 	c->minute_writes = api_writes(world->api);
 }
 
+/* A silent holder may go on by the leave of those that its last renewal named: whoever came after that takes nothing from it (docs/operations.md). */
+static bool failsafe_names(const struct pod *pod)
+{
+	const char *kind = world->options.endpoints ? "endpoints" : "configmaps";
+	const char *map =
+		annotation(api_get(world->api, kind, world->options.endpoints ? "sim" : "sim-leader"), "failsafe");
+	char name[NAME_SIZE + 4];
+	snprintf(name, sizeof(name), "\"%s\":", pod->name);
+	return map[0] == '\0' || strstr(map, name) != NULL;
+}
+
+static bool all_data_is_left_out(void)
+{
+	bool any = false;
+	for (int i = 0; i < world->pod_count; i++) {
+		const struct volume *v = world->pods[i]->volume;
+		if (!world->pods[i]->current || v->data != DATA_OK || v->changing)
+			continue;
+		if (failsafe_names(world->pods[i]))
+			return false;
+		any = true;
+	}
+	return any && world->options.failsafe;
+}
+
 /* Another copy of the same history that is not too far behind the one that stands still: without it nobody may take over by itself. */
-static bool somebody_could_lead(void)
+bool check_somebody_could_lead(void)
 {
 	const struct pod *stuck = faults_stuck_pod();
+	if (!world->checker->leader && all_data_is_left_out())
+		return false;
 	if (!stuck)
 		return true;
 	const struct json *pod = api_get(world->api, "pods", stuck->name);
@@ -442,7 +469,7 @@ static void on_look(UNUSED void *arg)
 	}
 	if (world->now - quiet < recovery_bound_us())
 		return;
-	if (!c->leader && !somebody_could_lead())
+	if (!c->leader && !check_somebody_could_lead())
 		return;
 	if (!c->leader) {
 		violation("I7", "nobody leads, %" PRId64 " s after the last fault was over",

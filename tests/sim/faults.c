@@ -125,7 +125,7 @@ static void next_phase(struct faults *f)
 static void on_next(UNUSED void *arg)
 {
 	struct faults *f = world->faults;
-	bool rolls = !statefulset_is_over();
+	bool rolls = !statefulset_is_over() && check_somebody_could_lead();
 	if (!f->stormy && rolls)
 		statefulset_check_end(f->healed_at);
 	if (rolls && !f->mild)

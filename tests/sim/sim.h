@@ -382,6 +382,7 @@ void check_stream(const struct server *standby, const struct server *upstream);
 void check_data_removed(const struct volume *volume, bool own_attempt);
 void check_writers_changed(void); /* something may commit that could not, or the other way round */
 void check_fenced(struct supervisor *s);
+bool check_somebody_could_lead(void); /* by itself, were all healthy that is not broken now */
 void violation(const char *invariant, const char *format, ...) PRINTF_LIKE(2, 3);
 const char *violation_invariant(void); /* NULL: none */
 const char *violation_text(void);
