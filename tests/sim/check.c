@@ -437,7 +437,9 @@ static bool all_data_is_left_out(void)
 bool check_somebody_could_lead(void)
 {
 	const struct pod *stuck = faults_stuck_pod();
-	if (!world->checker->leader && all_data_is_left_out())
+	if (world->checker->leader)
+		return true;
+	if (all_data_is_left_out())
 		return false;
 	if (!stuck)
 		return true;

@@ -14,6 +14,7 @@ struct taken {
 	bool down, sidecar;
 	char uid[UID_SIZE]; /* of the pod that was evicted */
 	int image;          /* that its sidecar is to have */
+	int64_t away_us;    /* how long its sidecar was away for the newest image; 0: it was not replaced for it */
 };
 
 struct rollout_world {
@@ -65,6 +66,8 @@ void statefulset_new_template(bool postgres, bool slow)
 	r->image++;
 	r->postgres += postgres;
 	r->slow = slow;
+	for (int i = 0; i < SIM_MEMBERS_MAX; i++)
+		r->taken[i].away_us = 0;
 	r->begun = world->now;
 	print_template(template, sizeof(template), r->image, r->postgres);
 	snprintf(text, sizeof(text), "{\"metadata\":{\"generation\":%d},\"spec\":{\"template\":%s}}", r->revision,
@@ -126,8 +129,11 @@ static void on_status(void *arg)
 
 void statefulset_agent_started(struct pod *pod)
 {
+	struct taken *t = &rw()->taken[pod->member];
 	pod->sidecar_number++;
 	pod->sidecar_began = world->now;
+	if (t->down && t->sidecar && pod->current && pod->image == rw()->image && t->away_us == 0)
+		t->away_us = pod->sidecar_began - pod->sidecar_ended;
 	if (!pod->status_due)
 		pod->status_due = sim_after(sim_between(50, 1500) * MS_US, NULL, on_status, pod);
 }
@@ -195,6 +201,25 @@ static void on_look(UNUSED void *arg)
 		rw()->look = sim_after(LOOK_MS * MS_US, NULL, on_look, NULL);
 }
 
+/* Where the replicas showed that the image is far away, the leader hands over before its own sidecar is taken. */
+static void check_leader_is_spared(const struct pod *pod)
+{
+	const struct server *s = pod->supervisor ? supervisor_server(pod->supervisor) : NULL;
+	if (!s || !server_can_commit(s) || !pod->agents)
+		return;
+	const struct agent *agent = pod->agents->agent;
+	int64_t ttl_ms = agent->self.hold.ttl_ms, loop_wait_ms = agent->config.settings.loop_wait_ms;
+	int64_t half_us = (ttl_ms - lease_margin_ms(ttl_ms) - loop_wait_ms) * MS_US / 2;
+	for (int i = 0; i < world->options.members; i++) {
+		const struct pod *other = pod_of(i);
+		int64_t away_us = rw()->taken[i].away_us;
+		if (other && i != pod->member && other->image == pod->image_wanted && away_us > half_us + SECOND_US)
+			violation("I14",
+				  "%s leads, and its sidecar is replaced under way; that of %s took %" PRId64 " ms",
+				  pod->name, other->name, away_us / MS_US);
+	}
+}
+
 static void take(const struct pod *pod, bool sidecar)
 {
 	for (int i = 0; i < world->options.members; i++) {
@@ -203,6 +228,8 @@ static void take(const struct pod *pod, bool sidecar)
 			violation("I13", "%s is taken down by the roll-out, and pg-%d is not back yet", pod->name, i);
 	}
 	struct taken *t = &rw()->taken[pod->member];
+	if (sidecar)
+		check_leader_is_spared(pod);
 	*t = (struct taken){ .down = true, .sidecar = sidecar, .image = pod->image_wanted };
 	text_copy(t->uid, sizeof(t->uid), pod->uid);
 	if (!rw()->look)
@@ -279,13 +306,29 @@ bool statefulset_is_over(void)
 	return true;
 }
 
+/* Published: a holder whose machine stood still may go on although another has led since, and that one cannot tell what to do. */
+static bool somebody_led_later(void)
+{
+	uint32_t leads = 0, last = 0;
+	for (int i = 0; i < world->options.members; i++) {
+		const struct pod *pod = pod_of(i);
+		if (!pod || pod->volume->at.branch < 0)
+			continue;
+		uint32_t timeline = wal_branch(pod->volume->at.branch)->timeline;
+		last = timeline > last ? timeline : last;
+		if (pod->supervisor && server_can_commit(supervisor_server(pod->supervisor)))
+			leads = timeline;
+	}
+	return leads != 0 && leads < last;
+}
+
 /* Since nothing else is broken: looks, a hand-over, and for each pod its end, its start, and what is missing to stream. */
 void statefulset_check_end(int64_t since)
 {
 	const struct sim_options *o = &world->options;
 	int64_t from = since > rw()->begun ? since : rw()->begun;
 	int64_t bound = (o->ttl_max_s + 4 * o->loop_wait_s + 120 + 120 * o->members) * SECOND_US;
-	if (!statefulset_is_over() && world->now - from > bound)
+	if (!statefulset_is_over() && world->now - from > bound && !somebody_led_later())
 		violation("I15", "the roll-out to sim-%d has not ended after %" PRId64 " s", rw()->revision,
 			  (world->now - from) / SECOND_US);
 }
