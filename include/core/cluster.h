@@ -97,6 +97,7 @@ struct peer_answer {
 	enum member_role role;
 	bool nofailover;
 	int failover_priority;
+	bool left_out;        /* the map of failsafe mode did not name it when it answered */
 	bool failsafe_active; /* it stands back for a primary that cannot reach the store */
 	bool sees_leader;     /* it says that somebody holds the lock (not cluster_unlocked) */
 };

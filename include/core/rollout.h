@@ -38,6 +38,9 @@ bool rollout_is_ours_to_look_at(const struct situation *s); /* we lead, and our 
 uint32_t rollout_facts(const struct situation *s);
 const struct member *rollout_next(const struct situation *s); /* NULL: none is left */
 
+/* Rows that come and go between two looks, and say nothing to people. */
+bool rollout_is_passing(int row);
+
 /* What people are shown. */
 struct rollout_progress {
 	int updated, wanted;

@@ -30,7 +30,8 @@ struct rest_view {
 	bool loop_alive;                               /* for /liveness */
 	const struct restart_order *scheduled_restart; /* NULL: none */
 	const char *failsafe_text;                     /* the `failsafe` annotation, "" when there is none */
-	bool failsafe_active;                          /* a ping of a primary was accepted less than a ttl ago */
+	const char *rollout;  /* what the leader says of it, a JSON object; "" or NULL: nothing */
+	bool failsafe_active; /* a ping of a primary was accepted less than a ttl ago */
 	enum member_state state;
 	enum member_role role;
 	struct rest_counters counters;

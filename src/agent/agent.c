@@ -49,8 +49,8 @@ static void log_verdicts(const struct agent *agent, const struct plan *plan)
 		int row = plan->verdicts[t].rule, before = agent->plan.verdicts[t].rule;
 		if (row < 0 || row == before)
 			continue;
-		bool routine =
-			t == TABLE_RACE || (before >= 0 && is_routine(tables[t], before) && is_routine(tables[t], row));
+		bool routine = t == TABLE_RACE || t == TABLE_ROLLOUT ||
+			       (before >= 0 && is_routine(tables[t], before) && is_routine(tables[t], row));
 		log_write(routine ? LOG_DEBUG : LOG_INFO, "%s: %s: %s", tables[t]->name, tables[t]->rules[row].id,
 			  tables[t]->rules[row].why);
 	}

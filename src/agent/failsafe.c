@@ -31,6 +31,12 @@ static struct json *known_map(const struct agent *agent)
 	return text[0] != '\0' ? json_parse(text, strlen(text), &err) : NULL;
 }
 
+bool agent_failsafe_names(const struct agent *agent, const char *member)
+{
+	AUTO(json) struct json *map = known_map(agent);
+	return !json_is_object(map) || json_count(map) == 0 || json_get_text(map, member) != NULL;
+}
+
 void agent_sense_failsafe(struct agent *agent)
 {
 	const char *text = dcs_failsafe_text(agent->dcs);

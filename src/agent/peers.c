@@ -21,10 +21,10 @@ static struct peer_answer *slot_for(struct self *self, const char *name)
 	return peer;
 }
 
-static void take_answer(struct peer_answer *peer, const struct peer_call *call, const struct http_answer *answer,
-			struct instant now)
+static void take_answer(struct peer_answer *peer, const struct peer_call *call, const struct http_answer *answer)
 {
 	struct peer_answer fresh = *peer;
+	struct instant now = loop_now(call->agent->loop);
 	fresh.asked = now;
 	fresh.silent = answer->status != 200 || !peer_answer_parse(&fresh, answer->body, answer->body_len);
 	if (fresh.silent) {
@@ -33,6 +33,7 @@ static void take_answer(struct peer_answer *peer, const struct peer_call *call, 
 		return;
 	}
 	fresh.answered = call->sent;
+	fresh.left_out = !agent_failsafe_names(call->agent, call->name);
 	*peer = fresh;
 }
 
@@ -51,7 +52,7 @@ static void call_done(void *arg, const struct http_answer *answer)
 	struct peer_answer *peer = slot_for(self, call->name);
 	call->call = NULL;
 	if (peer != NULL)
-		take_answer(peer, call, answer, loop_now(agent->loop));
+		take_answer(peer, call, answer);
 	if (--agent->calls_open == 0) {
 		self->asking = false;
 		self->ask_not_before = instant_after_ms(loop_now(agent->loop), again_ms(agent));

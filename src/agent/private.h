@@ -46,6 +46,7 @@ static_assert(sizeof(struct status_source) == 3 * 8 + 4 * 4 + 24 + 4 + 4 + ROLLO
 struct rollout_words {                          /* for people */
 	char step[NAME_SIZE * 2], refusal[256]; /* the last one; what was said to it */
 	char report[ROLLOUT_TEXT_SIZE];         /* JSON object; "": there is nothing to say */
+	int said;                               /* the row that was last logged */
 };
 
 struct agent {
@@ -147,6 +148,7 @@ const char *agent_peer_password(const struct agent *agent);
 /* failsafe.c */
 char *agent_failsafe_map(const struct agent *agent); /* free it */
 void agent_sense_failsafe(struct agent *agent);
+bool agent_failsafe_names(const struct agent *agent, const char *member); /* true without a map */
 void agent_ask_failsafe(struct agent *agent);
 void agent_cancel_failsafe(struct agent *agent);
 bool agent_take_failsafe_ping(struct agent *agent, const struct failsafe_ping *ping); /* false: refused */

@@ -93,16 +93,6 @@ void agent_hand_over(struct agent *agent)
 
 /* ---- what is said ---- */
 
-/* Rows that come and go between two looks say nothing to people. */
-static bool is_passing(const char *rule)
-{
-	static const char *const ids[] = { "busy", "look", "ask", "unknown", "stale" };
-	for (size_t i = 0; i < ARRAY_SIZE(ids); i++)
-		if (strcmp(ids[i], rule) == 0)
-			return true;
-	return false;
-}
-
 static void print_report(const struct agent *agent, const struct situation *s, const struct rule *rule,
 			 struct strbuf *to)
 {
@@ -135,12 +125,16 @@ void agent_sense_rollout(struct agent *agent)
 		text[0] = '\0';
 		return;
 	}
-	if (row < 0 || is_passing(tables[TABLE_ROLLOUT]->rules[row].id))
+	if (row < 0 || rollout_is_passing(row))
 		return;
+	const struct rule *rule = &tables[TABLE_ROLLOUT]->rules[row];
 	struct strbuf b;
 	strbuf_init(&b, text, sizeof(agent->rollout.report));
-	if (strcmp(tables[TABLE_ROLLOUT]->rules[row].id, "done") != 0)
-		print_report(agent, &s, &tables[TABLE_ROLLOUT]->rules[row], &b);
+	if (strcmp(rule->id, "done") != 0)
+		print_report(agent, &s, rule, &b);
 	if (!strbuf_ok(&b))
 		text[0] = '\0';
+	if (agent->rollout.said != row)
+		log_info("roll-out: %s: %s%s%s", rule->id, rule->why, text[0] != '\0' ? ": " : "", text);
+	agent->rollout.said = row;
 }

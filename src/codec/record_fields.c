@@ -245,6 +245,7 @@ static const struct field peer_fields[] = {
 	LSN(peer_answer, lsn),
 	F(peer_answer, nofailover),
 	F(peer_answer, failover_priority),
+	F(peer_answer, left_out),
 	F(peer_answer, failsafe_active),
 	F(peer_answer, sees_leader),
 	WORD(peer_answer, role, role_words),

@@ -52,6 +52,7 @@ int64_t restart_wait_ms(const struct situation *s); /* until a scheduled restart
 /* failsafe.c */
 bool failsafe_is_due(const struct situation *s);
 bool failsafe_bars(const struct situation *s);
+bool failsafe_leaves_out(const struct situation *s, const struct peer_answer *peer); /* it may not lead by that */
 /* pause.c */
 bool is_guarded_by_people(const struct situation *s);
 bool somebody_may_be_unguarded(const struct situation *s);

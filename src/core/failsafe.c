@@ -54,10 +54,29 @@ bool failsafe_is_active(const struct situation *s)
 	return is_running(s->self->failsafe_pinged, s->self->failsafe_hold_ms, s->now);
 }
 
-/* Somebody who cannot be heard through the store counts on us, or on one who answered us; or would not be asked by us. */
+/* A holder that cannot be heard goes on by the leave of those that it last knew, and others have no say. One that gave the lock back
+ * does not go on: whoever came after its last renewal may take it. */
+static bool counts(const struct situation *s)
+{
+	const struct lease_sight *sight = &s->self->sight;
+	bool given_back = !sight->held && !sight->restored && s->cluster->leader.present;
+	return s->settings->failsafe && s->self->failsafe_known && !given_back;
+}
+
+static bool is_left_out(const struct situation *s)
+{
+	return counts(s) && !s->self->failsafe_member;
+}
+
+bool failsafe_leaves_out(const struct situation *s, const struct peer_answer *peer)
+{
+	return counts(s) && peer->left_out;
+}
+
+/* Somebody who cannot be heard through the store counts on us, or on one who answered us; or would not ask us. */
 bool failsafe_bars(const struct situation *s)
 {
-	if (failsafe_is_active(s) || (s->settings->failsafe && s->self->failsafe_known && !s->self->failsafe_member))
+	if (failsafe_is_active(s) || is_left_out(s))
 		return true;
 	for (int i = 0; i < s->self->peer_count; i++)
 		if (s->self->peers[i].failsafe_active && within_ms(s->self->peers[i].answered, PEER_FRESH_MS, s->now))

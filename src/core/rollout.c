@@ -108,6 +108,15 @@ static bool possible(uint32_t f)
 
 const struct table rollout_table = { "roll-out", names, FACT_O_COUNT, rules, ARRAY_SIZE(rules), possible };
 
+bool rollout_is_passing(int row)
+{
+	static const char *const ids[] = { "busy", "look", "ask", "unknown", "stale" };
+	for (size_t i = 0; row >= 0 && i < ARRAY_SIZE(ids); i++)
+		if (strcmp(ids[i], rules[row].id) == 0)
+			return true;
+	return false;
+}
+
 static bool is_us(const struct situation *s, const struct member *m)
 {
 	return strcmp(m->name, s->self->name) == 0;

@@ -303,6 +303,8 @@ void check_server_started(struct server *s)
 {
 	const struct volume *v = s->volume;
 	const char *name = s->process->pod->name;
+	if (faults_only_mild() && world->checker->quiet_leader == s->process->pod)
+		violation("I14", "the PostgreSQL of the leader %s was restarted, and nothing asked for that", name);
 	if (v->trees > 1)
 		violation("I6", "%s starts a second PostgreSQL on one data directory", name);
 	if (v->changing)
@@ -406,10 +408,39 @@ static void check_writes(struct checker *c)
 	c->minute_writes = api_writes(world->api);
 }
 
+/* A silent holder may go on by the leave of those that its last renewal named: whoever came after that takes nothing from it (docs/operations.md). */
+static bool failsafe_names(const struct pod *pod)
+{
+	const char *kind = world->options.endpoints ? "endpoints" : "configmaps";
+	const char *map =
+		annotation(api_get(world->api, kind, world->options.endpoints ? "sim" : "sim-leader"), "failsafe");
+	char name[NAME_SIZE + 4];
+	snprintf(name, sizeof(name), "\"%s\":", pod->name);
+	return map[0] == '\0' || strstr(map, name) != NULL;
+}
+
+static bool all_data_is_left_out(void)
+{
+	bool any = false;
+	for (int i = 0; i < world->pod_count; i++) {
+		const struct volume *v = world->pods[i]->volume;
+		if (!world->pods[i]->current || v->data != DATA_OK || v->changing)
+			continue;
+		if (failsafe_names(world->pods[i]))
+			return false;
+		any = true;
+	}
+	return any && world->options.failsafe;
+}
+
 /* Another copy of the same history that is not too far behind the one that stands still: without it nobody may take over by itself. */
-static bool somebody_could_lead(void)
+bool check_somebody_could_lead(void)
 {
 	const struct pod *stuck = faults_stuck_pod();
+	if (world->checker->leader)
+		return true;
+	if (all_data_is_left_out())
+		return false;
 	if (!stuck)
 		return true;
 	const struct json *pod = api_get(world->api, "pods", stuck->name);
@@ -440,7 +471,7 @@ static void on_look(UNUSED void *arg)
 	}
 	if (world->now - quiet < recovery_bound_us())
 		return;
-	if (!c->leader && !somebody_could_lead())
+	if (!c->leader && !check_somebody_could_lead())
 		return;
 	if (!c->leader) {
 		violation("I7", "nobody leads, %" PRId64 " s after the last fault was over",

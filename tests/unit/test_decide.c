@@ -369,6 +369,51 @@ static void a_diverged_member_that_can_be_rewound_asks_the_leader(void **state U
 	assert_true(plans(ACT_STOP)); /* to be rewound */
 }
 
+static void a_rewind_left_half_done_asks_whether_the_leader_is_alive(void **state UNUSED)
+{
+	turn_replica(turn, 100);
+	turn->instance.tree = PG_TREE_DOWN;
+	turn->instance.answers = false;
+	turn_decide(turn);
+	assert_false(plans(ACT_ASK_PEERS));
+	turn->instance.data = DATA_MARKED;
+	turn->instance.rewind_marked = turn->instance.can_rewind = true;
+	turn_decide(turn);
+	assert_true(plans(ACT_ASK_PEERS));
+	turn_peer(&turn->self, "shop-2", TURN_LSN);
+	turn->self.peers[0].in_recovery = false;
+	turn_decide(turn);
+	assert_true(plans(ACT_REWIND));
+}
+
+/* It came after the holder's last renewal, so that the map of failsafe mode does not name it. */
+static void who_is_left_out_of_failsafe_leads_when_the_lock_was_given_back(void **state UNUSED)
+{
+	turn_nobody_holds_the_lock(turn);
+	turn->settings.failsafe = turn->self.failsafe_known = true;
+	turn_decide(turn);
+	assert_false(plans(ACT_ACQUIRE)); /* the holder may go on without the store */
+	turn->self.sight.held = false;
+	turn->self.sight.freed = turn_ago(200);
+	turn->cluster.leader.record.leader[0] = '\0';
+	turn_decide(turn);
+	assert_true(plans(ACT_ACQUIRE));
+	turn->self.sight.restored = true;
+	turn_decide(turn);
+	assert_false(plans(ACT_ACQUIRE));
+}
+
+static void nobody_waits_for_one_that_failsafe_leaves_out(void **state UNUSED)
+{
+	turn_another_has_more_wal(turn);
+	turn->settings.failsafe = turn->self.failsafe_known = turn->self.failsafe_member = true;
+	turn_decide(turn);
+	assert_false(plans(ACT_ACQUIRE));
+	turn->self.peers[0].left_out = true;
+	turn_decide(turn);
+	assert_true(plans(ACT_ACQUIRE));
+}
+
 static void the_lock_is_given_back_while_the_archiver_goes_on(void **state UNUSED)
 {
 	turn_leader(turn, 1000);
@@ -414,6 +459,9 @@ int main(void)
 		TEST(a_new_agent_leaves_a_primary_alone_until_it_knows_whether_the_pause_is_over),
 		TEST(a_new_agent_in_a_pause_takes_the_lock_again_that_ran_out),
 		TEST(a_diverged_member_that_can_be_rewound_asks_the_leader),
+		TEST(a_rewind_left_half_done_asks_whether_the_leader_is_alive),
+		TEST(who_is_left_out_of_failsafe_leads_when_the_lock_was_given_back),
+		TEST(nobody_waits_for_one_that_failsafe_leaves_out),
 		TEST(the_lock_is_given_back_while_the_archiver_goes_on),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
