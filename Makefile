@@ -101,6 +101,22 @@ system: all $(SYSTEM_EXTRA) ## supervisor and PostgreSQL driver on real PostgreS
 stories: all $(BUILD)/devkube ## real PostgreSQL, real API server, a client that judges
 	BUILD=$(BUILD) $(PYTEST) -n $(JOBS) tests/system/stories
 
+chart: all ## the Helm chart: rendered, refused, installed, agents under its Role
+	BUILD=$(BUILD) $(PYTEST) -n $(JOBS) tests/chart
+
+chart-files: all ## what is made from the chart's values and the settings
+	@$(PYTHON) charts/generate.py $(BUILD)/howdah --helm $$(tests/chart/helm.sh)
+
+# where root or packages are missing they say so and are skipped
+E2E := $(PYTEST) -rs -rP --durations=0 --durations-min=1
+e2e-smoke: ## a real kubelet: install, delete the leader, change the sidecar, scale, uninstall; 6 minutes
+	@tests/tools/install.sh e2e || true
+	@$(E2E) tests/e2e/test_image.py tests/e2e/test_smoke.py
+
+e2e: ## everything on real nodes
+	@tests/tools/install.sh e2e || true
+	@$(E2E) tests/e2e
+
 install-tools: ; @tests/tools/install.sh
 
 test: install-tools ## everything CI runs
@@ -119,7 +135,9 @@ test-steps:
 		"devkube=$(MAKE) -s devkube" \
 		"bed=$(MAKE) -s kube" \
 		"system=$(MAKE) -s system" \
-		"stories=$(MAKE) -s stories"
+		"stories=$(MAKE) -s stories" \
+		"chart=$(MAKE) -s chart" \
+		"nodes=$(MAKE) -s e2e-smoke"
 
 demo: ## three members, a killed leader, a frozen agent, in two minutes (KUBE=real KEEP=1)
 	@tests/tools/install.sh demo
@@ -139,6 +157,17 @@ install: all ## DESTDIR= PREFIX= PATRONICTL=1
 	ln -sf howdahctl $(DESTDIR)$(PREFIX)/bin/kubectl-howdah
 	$(if $(filter 1 yes,$(PATRONICTL)),ln -sf howdahctl $(DESTDIR)$(PREFIX)/bin/patronictl)
 
+install-plugin: $(BUILD)/howdahctl ## `kubectl howdah` for this person (PREFIX=, else ~/.local)
+	install -D -m 0755 $(BUILD)/howdahctl $(if $(filter file,$(origin PREFIX)),$(HOME)/.local,$(PREFIX))/bin/kubectl-howdah
+
+IMAGE ?= localhost/howdah:$(VERSION)
+image: ## the sidecar's image, with buildah, podman or docker (IMAGE= IMAGE_TOOL= BUILD_FLAGS=)
+	@VERSION=$(VERSION) deploy/image/build.sh image $(IMAGE)
+
+sbom: image ## BUILD/howdah.spdx.json: what is in the image
+	@mkdir -p $(BUILD)
+	@deploy/image/build.sh sbom $(IMAGE) $(BUILD)/howdah.spdx.json && echo $(BUILD)/howdah.spdx.json
+
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
@@ -146,5 +175,5 @@ clean: ## remove the build
 	rm -rf $(BUILD)
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
-.PHONY: all unit rules lint sanitize fuzz devkube kube system stories test test-steps install-tools install demo bench soak help clean
+.PHONY: all chart chart-files unit rules lint sanitize fuzz devkube kube system stories e2e-smoke e2e test test-steps install-tools install install-plugin image sbom demo bench soak help clean
 .SECONDARY:

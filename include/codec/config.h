@@ -134,7 +134,8 @@ struct config {
 	bool use_unix_socket, use_unix_socket_repl;
 	int64_t pg_ctl_timeout_ms;
 	struct config_auth superuser, replication, rewind;
-	struct json *tags; /* effective, in order, for the status; NULL: none */
+	char app_user[64], app_password[256], app_database[64]; /* howdah.application; "": none */
+	struct json *tags;                                      /* effective, in order, for the status; NULL: none */
 	/* ours, section `howdah` */
 	char service_account_dir[URL_SIZE]; /* howdah.service_account_dir; "": Kubernetes' own */
 	char run_dir[URL_SIZE];             /* howdah.run_dir, default /run/howdah or HOWDAH_RUN_DIR */
@@ -144,8 +145,8 @@ struct config {
 	struct config_note notes[CONFIG_NOTES_MAX];
 };
 
-/* Reads the local sources: path is a file, a directory (*.yml, *.yaml in order) or NULL (environment only). environ_ is
- * a NULL-terminated array of "K=V". */
+/* Reads the local sources: path is a file, a directory (*.yml, *.yaml, and files named like a setting of text, which are
+ * its value, in order) or NULL (environment only). environ_ is a NULL-terminated array of "K=V". */
 MUST_CHECK bool config_load(struct config *config, const char *path, const char *const environ_[], struct err *err);
 
 /* Puts a dynamic configuration in force (contract 2.1 precedence, timeouts sanitised); on failure the present one
@@ -170,5 +171,7 @@ void config_clean_environment(void);
 /* Generated from the table: `howdah --help` text and docs/settings.md. */
 void settings_print_help(struct strbuf *to);
 void settings_print_reference(struct strbuf *to);
+/* As JSON Schema: {"settings": of a whole configuration, "dynamic": of the dynamic one}. */
+void settings_print_schema(struct strbuf *to);
 
 #endif

@@ -43,6 +43,15 @@ const char *member_role_text(enum member_role role);
 enum member_role member_role_from_text(
 	const char *text); /* "master" is primary; ROLE_UNINITIALIZED for anything else */
 
+/* How a pod differs from what its StatefulSet wants. */
+enum revision_change {
+	CHANGE_UNKNOWN, /* the revisions were not compared yet */
+	CHANGE_NONE,
+	CHANGE_SIDECAR, /* only the image of its sidecar */
+	CHANGE_MORE,
+	CHANGE_COUNT
+};
+
 /* A member as its pod says: labels, status annotation. Old news: a dead one keeps what it last said (contract trap 1).
  */
 struct member {
@@ -67,6 +76,12 @@ struct member {
 	bool failsafe_named;   /* the leader object counts on this very pod in failsafe mode */
 	int failover_priority; /* 1 when it says nothing */
 	char replicatefrom[NAME_SIZE];
+	bool owned;               /* by the StatefulSet that our own pod belongs to */
+	char revision[NAME_SIZE]; /* its controller-revision-hash; "": none */
+	enum revision_change change;
+	bool patched;            /* its sidecar got the wanted image, and its revision does not say so yet */
+	bool sidecar_replaced;   /* ... and runs with it */
+	int64_t sidecar_away_ms; /* how long that took, where it was replaced for the wanted revision; -1: unknown */
 };
 
 enum { LACKS_SIZE = 112 };
@@ -78,6 +93,7 @@ struct peer_answer {
 	struct instant answered; /* when the last question that got an answer was sent; it is at least that young */
 	bool silent;             /* the last question ended without an answer */
 	bool in_recovery;        /* contract 5.10 */
+	bool streaming;
 	enum member_state state;
 	uint32_t timeline;
 	uint64_t received_lsn, replayed_lsn, lsn; /* lsn: the larger, or its position as a primary */
@@ -86,12 +102,21 @@ struct peer_answer {
 	int failover_priority;
 	bool failsafe_active;             /* it stands back for a primary that cannot reach the store */
 	char failsafe_free_uid[UID_SIZE]; /* the pod that answers, if no primary counts on it; "": it does not say so */
-	char lacks
-		[LACKS_SIZE]; /* the beginning of the last leader's timeline that it has no part of (rejoin_lacks); "": none */
-	bool sees_leader; /* it says that somebody holds the lock (not cluster_unlocked) */
+	char lacks[LACKS_SIZE];           /* rejoin_lacks() of it; "": nothing, or it does not say */
+	bool sees_leader;                 /* it says that somebody holds the lock (not cluster_unlocked) */
 };
 
 enum initialize_state { INITIALIZE_ABSENT, INITIALIZE_RUNNING /* "" */, INITIALIZE_DONE, INITIALIZE_UNREADABLE };
+
+/* The StatefulSet that our own pod belongs to, as it was last looked at. */
+struct wanted_set {
+	bool known;     /* ... and its controller has seen what it wants */
+	bool forbidden; /* the last look was refused */
+	bool on_delete; /* it leaves the replacing of pods to us */
+	struct instant looked;
+	int replicas;
+	char name[NAME_SIZE], revision[NAME_SIZE]; /* revision: the update revision */
+};
 
 struct cluster {
 	bool loaded;          /* both lists were read at least once and their watches are open */
@@ -114,6 +139,8 @@ struct cluster {
 	uint64_t config_object_version; /* of the config object; 0: it does not exist */
 	bool has_config;                /* its `config` annotation exists and is an object */
 	bool has_history;
+	bool rollout_paused; /* howdah.io/rollout of the config object */
+	struct wanted_set set;
 	struct history history;
 	int member_count;
 	struct member members[MEMBERS_MAX]; /* sorted by name */

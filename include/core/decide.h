@@ -55,6 +55,9 @@ struct self {
 	struct instant wal_moved; /* ... and when it last grew while it streamed */
 	int peer_count;
 	struct peer_answer peers[MEMBERS_MAX];
+	bool rollout_open;                  /* a look or a step of the roll-out is on its way */
+	struct instant rollout_looked;      /* when the last look was begun */
+	struct instant rollout_rests_until; /* no step before this: the last one was refused, or has yet to show */
 	char beginning[96]; /* lease token with which the leader's history says that our armed timeline began; "": it
 			       does not say */
 };
@@ -68,7 +71,16 @@ struct situation {
 	struct wall wall; /* for what people schedule */
 };
 
-enum table_id { TABLE_GUARD, TABLE_LOCK, TABLE_RACE, TABLE_DATABASE, TABLE_START, TABLE_BOOTSTRAP, TABLE_COUNT };
+enum table_id {
+	TABLE_GUARD,
+	TABLE_LOCK,
+	TABLE_RACE,
+	TABLE_DATABASE,
+	TABLE_START,
+	TABLE_BOOTSTRAP,
+	TABLE_ROLLOUT,
+	TABLE_COUNT
+};
 extern const struct table *const tables[TABLE_COUNT];
 
 enum { PLAN_ACTIONS_MAX = 16 };
@@ -83,6 +95,7 @@ struct plan {
 	enum action actions[PLAN_ACTIONS_MAX];
 	struct verdict verdicts[TABLE_COUNT];
 	char upstream[NAME_SIZE]; /* whom FOLLOW, START_STANDBY and CLONE mean; "": nobody */
+	char next[NAME_SIZE];     /* whose pod PATCH_SIDECAR, SET_REVISION and EVICT mean */
 	int64_t wake_ms;          /* look again after this long, even if nothing happens */
 };
 

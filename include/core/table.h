@@ -49,6 +49,12 @@ enum action {
 	ACT_SYNC_SLOTS,
 	ACT_MARK_TIMELINE, /* note on the volume with which lease the timeline began that is streamed */
 	ACT_CHECKPOINT,
+	/* the roll-out */
+	ACT_LOOK_AT_ROLLOUT,
+	ACT_PATCH_SIDECAR,
+	ACT_SET_REVISION,
+	ACT_EVICT,
+	ACT_HAND_OVER, /* ask for a switchover, as a person would */
 	ACT_COUNT
 };
 const char *action_name(enum action action);

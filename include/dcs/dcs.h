@@ -16,6 +16,7 @@
  *   history
  *   dcs_remove          etcd3: a delete of the range of the prefix. Consul: ?recurse. ZooKeeper: the nodes below the root, then the root.
  *   members             keys members/NAME with the same status JSON (ephemeral in ZooKeeper, bound to a lease or session in the others).
+ *   events              none in the others: dcs_say does nothing.
  *   labels              none in etcd3 and ZooKeeper: nothing routes by them. Consul: service registration with tags.
  *   versions going back etcd3: another cluster_id, or a revision below the highest seen. Consul: the index went down. ZooKeeper: the root's czxid changed.
  *
@@ -132,5 +133,33 @@ void dcs_write_member(struct dcs *dcs, const struct dcs_member_write *write, dcs
 
 /* Takes the leader's label off another member's pod, by its version and uid. */
 void dcs_take_label_off(struct dcs *dcs, const char *member, dcs_done *done, void *arg);
+
+/* ---- the roll-out (core/rollout.h), where members are pods of a StatefulSet; elsewhere every call is refused ---- */
+
+/* Reads the StatefulSet and the ControllerRevisions that its pods differ by; the view's `set` and members show what came of it. */
+void dcs_look_at_rollout(struct dcs *dcs, dcs_done *done, void *arg);
+/* The steps: by the version and uid of the pod in the view, and for the revision that the set wants. CONFLICT: not now; of an
+ * eviction also because of a PodDisruptionBudget. */
+void dcs_patch_sidecar(struct dcs *dcs, const char *member, dcs_done *done, void *arg); /* its image, in the live pod */
+void dcs_set_revision(struct dcs *dcs, const char *member, dcs_done *done, void *arg);  /* its revision label */
+void dcs_evict(struct dcs *dcs, const char *member, dcs_done *done, void *arg);
+/* howdah.io/rollout of the config object. */
+void dcs_pause_rollout(struct dcs *dcs, bool paused, dcs_done *done, void *arg);
+
+/* Raises the request of a PersistentVolumeClaim; one that asks for as much or more is left alone. The text of DONE: what was changed, "" for
+ * nothing; of REFUSED what the store says. Elsewhere it is refused. */
+void dcs_grow_claim(struct dcs *dcs, const char *claim, const char *size, dcs_done *done, void *arg);
+
+/* ---- events, for people ---- */
+
+struct dcs_notice {
+	const char *reason; /* one word in CamelCase: Promoted */
+	const char *text;   /* a sentence; more than 500 bytes are cut */
+	bool is_warning;
+};
+
+/* About our own pod. Best effort: sent some time later, beside everything else, counted up when it is said again, dropped when
+ * there is too much to say or the store does not take it. */
+void dcs_say(struct dcs *dcs, const struct dcs_notice *notice);
 
 #endif

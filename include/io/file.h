@@ -14,6 +14,8 @@ MUST_CHECK bool file_write(const char *path, const char *text, size_t len, mode_
 
 /* New file and rename, without waiting for the disk: after a crash of the machine the old one may be there, or an empty one. */
 MUST_CHECK bool file_replace(const char *path, const char *text, size_t len, mode_t mode, struct err *err);
+/* The same with the content of another file. */
+MUST_CHECK bool file_copy(const char *from, const char *to, mode_t mode, struct err *err);
 
 /* No error when it is not there; the directory is synced. */
 MUST_CHECK bool file_remove(const char *path, struct err *err);

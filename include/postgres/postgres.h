@@ -22,6 +22,10 @@ struct postgres_params {
 	void *arg;
 };
 
+/* In a pod: puts a passwd file into RUN_DIR, and the supervisor's program to RUN_DIR/bin, from where the PostgreSQL container runs it. Before the REST
+ * API answers, because the kubelet starts that container then. A running supervisor goes on as it is. */
+MUST_CHECK bool postgres_place_supervisor(const struct config *config, struct err *err);
+
 struct postgres *postgres_create(struct loop *loop, const struct postgres_params *params, struct err *err);
 void postgres_destroy(struct postgres *pg); /* takes NULL; PostgreSQL and the supervisor go on */
 const struct instance *postgres_instance(const struct postgres *pg);

@@ -34,6 +34,7 @@ struct rest_view {
 	const char *failsafe_free_uid;                 /* our pod's, if no primary can count on us; NULL: one can */
 	const char *lacks;                             /* rejoin_lacks(); NULL or "": nothing */
 	const char *trouble;                           /* what a person has to do something about; "": nothing */
+	const char *rollout; /* what the leader says of it, a JSON object; "" or NULL: nothing */
 	enum member_state state;
 	enum member_role role;
 	struct rest_counters counters;

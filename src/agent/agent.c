@@ -49,8 +49,8 @@ static void log_verdicts(const struct agent *agent, const struct plan *plan)
 		int row = plan->verdicts[t].rule, before = agent->plan.verdicts[t].rule;
 		if (row < 0 || row == before)
 			continue;
-		bool routine =
-			t == TABLE_RACE || (before >= 0 && is_routine(tables[t], before) && is_routine(tables[t], row));
+		bool routine = t == TABLE_RACE || t == TABLE_ROLLOUT ||
+			       (before >= 0 && is_routine(tables[t], before) && is_routine(tables[t], row));
 		log_write(routine ? LOG_DEBUG : LOG_INFO, "%s: %s: %s", tables[t]->name, tables[t]->rules[row].id,
 			  tables[t]->rules[row].why);
 	}
@@ -97,6 +97,8 @@ static void turn(void *arg)
 	orders_turn(agent);
 	agent_callbacks_turn(agent);
 	agent_keep_config(agent);
+	agent_notices_turn(agent);
+	agent_volumes_turn(agent);
 }
 
 static bool same_instance(const struct seen_instance *a, const struct seen_instance *b)
@@ -183,6 +185,7 @@ struct agent *agent_create(struct loop *loop, const struct agent_params *params,
 	agent->on_refused = params->on_refused;
 	agent->on_refused_arg = params->on_refused_arg;
 	agent->orders = orders_create();
+	agent->notices = notices_create();
 	agent->http = http_client_create(loop, "howdah/" HOWDAH_VERSION);
 	if (!agent_begin_config(&agent->config, err) || !create_dcs(agent, err) || !create_postgres(agent, err))
 		goto fail;
@@ -210,6 +213,7 @@ void agent_destroy(struct agent *agent)
 	loop_timer_destroy(agent->timer);
 	agent_stop_reload(agent);
 	orders_destroy(agent->orders);
+	notices_destroy(agent->notices);
 	agent_stop_rest(agent);
 	agent_cancel_peers(agent);
 	agent_cancel_failsafe(agent);

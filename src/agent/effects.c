@@ -18,12 +18,16 @@ static void fence(struct agent *agent)
 	if (row != agent->fenced_by) {
 		log_error("PostgreSQL is killed: %s", tables[TABLE_GUARD]->rules[row].why);
 		agent->counters.fences++;
+		agent->fenced_why = tables[TABLE_GUARD]->rules[row].why;
 	}
 	postgres_fence(agent->pg);
 }
 
 static void stop_fast(struct agent *agent)
 {
+	int row = agent->plan.verdicts[TABLE_GUARD].rule;
+	if (row != agent->fenced_by)
+		agent_notice(agent, true, "Demoted", "PostgreSQL is stopped: %s", tables[TABLE_GUARD]->rules[row].why);
 	postgres_stop(agent->pg, false);
 }
 
@@ -269,6 +273,11 @@ static void (*const effectors[])(struct agent *) = {
 	[ACT_SYNC_SLOTS] = agent_sync_slots,
 	[ACT_MARK_TIMELINE] = mark_timeline,
 	[ACT_CHECKPOINT] = checkpoint,
+	[ACT_LOOK_AT_ROLLOUT] = agent_look_at_rollout,
+	[ACT_PATCH_SIDECAR] = agent_patch_sidecar,
+	[ACT_SET_REVISION] = agent_set_revision,
+	[ACT_EVICT] = agent_evict,
+	[ACT_HAND_OVER] = agent_hand_over,
 };
 static_assert(ARRAY_SIZE(effectors) == ACT_COUNT, "every action has an effector");
 

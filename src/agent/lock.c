@@ -68,24 +68,32 @@ static void lock_done(void *arg, enum dcs_outcome outcome, const char *text)
 	agent_wake_now(agent);
 }
 
-static void fill_position(struct agent *agent, struct dcs_position *position, char *token, size_t size)
+struct position_texts {
+	char token[96], retained[MEMBERS_MAX * (NAME_SIZE + 4)];
+};
+
+static void fill_position(struct agent *agent, struct dcs_position *position, struct position_texts *texts)
 {
+	struct strbuf retained;
 	const struct instance *i = postgres_instance(agent->pg);
 	const struct postgres_details *details = postgres_details(agent->pg);
 	bool began_here = i->tree == PG_TREE_PRIMARY && i->timeline != 0 && i->armed_timeline == i->timeline;
 	if (began_here)
-		lease_token_to_text(&i->armed_token, token, size);
+		lease_token_to_text(&i->armed_token, texts->token, sizeof(texts->token));
+	strbuf_init(&retained, texts->retained, sizeof(texts->retained));
+	if (i->tree == PG_TREE_PRIMARY)
+		agent_retained_slots(agent, &retained);
 	*position = (struct dcs_position){ .optime_lsn = instance_lsn(i),
 					   .slots = details->slots,
-					   .retain_slots = "",
+					   .retain_slots = texts->retained,
 					   .timeline = began_here ? i->timeline : 0,
-					   .timeline_token = began_here ? token : "" };
+					   .timeline_token = began_here ? texts->token : "" };
 }
 
 static void write_lock(struct agent *agent,
 		       void (*call)(struct dcs *, const struct dcs_lock_write *, dcs_done *, void *))
 {
-	char token[96] = "";
+	struct position_texts texts = { .token = "" };
 	const struct cluster *cluster = dcs_view(agent->dcs);
 	const struct settings *set = &agent->config.settings;
 	struct situation s = agent_situation(agent);
@@ -100,7 +108,7 @@ static void write_lock(struct agent *agent,
 		write.ttl_ms = agent->self.hold.ttl_ms; /* T rests on it still; the next renewal may lower it */
 	text_copy(write.heir, sizeof(write.heir), heir_decide(&s));
 	write.create_until = lease_deadline(&agent->self.hold);
-	fill_position(agent, &write.position, token, sizeof(token));
+	fill_position(agent, &write.position, &texts);
 	if (set->failsafe) {
 		agent_name_failsafe_members(agent);
 		write.failsafe = agent->failsafe_urls;
@@ -132,7 +140,10 @@ void agent_release(struct agent *agent)
 	struct self *self = &agent->self;
 	enum give_up why = give_up_decide(&s);
 	assert(may_release(&s));
-	log_info("the lock is released: %s", give_up_text(why));
+	bool handed_over = why == GIVE_UP_LEAVING || why == GIVE_UP_MOVED;
+	const char *heir = heir_decide(&s);
+	agent_notice(agent, !handed_over, handed_over ? "HandedOver" : "Demoted", "the lock is released%s%s: %s",
+		     heir[0] != '\0' ? " to " : "", heir, give_up_text(why));
 	int64_t aside_ms = give_up_aside_ms(&s, why);
 	if (aside_ms > 0)
 		self->aside_until = instant_after_ms(s.now, aside_ms);
@@ -162,7 +173,12 @@ void agent_set_deadline(struct agent *agent)
 void agent_forget_lease(struct agent *agent)
 {
 	struct self *self = &agent->self;
-	log_warning("the lock is not ours any more");
+	const char *holder = dcs_view(agent->dcs)->leader.record.leader;
+	if (postgres_instance(agent->pg)->writable)
+		agent_notice(agent, true, "Demoted", "the lock is not ours any more%s%s",
+			     holder[0] != '\0' ? ": it is held by " : "", holder);
+	else
+		log_warning("the lock is not ours any more");
 	self->hold = (struct lease_hold){ .ttl_ms = 0 };
 	self->released = false;
 	self->sends = (struct lease_sends){ .next = 0 };

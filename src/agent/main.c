@@ -4,6 +4,7 @@
 #include "base/strbuf.h"
 #include "io/file.h"
 #include "io/process.h"
+#include "postgres/postgres.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -13,11 +14,11 @@
 
 extern char **environ;
 
-enum { AGENT_TAKEOVER_MS = 30000, HELP_SIZE = 65536 };
+enum { AGENT_TAKEOVER_MS = 30000, HELP_SIZE = 256 * 1024 };
 
 struct options {
 	const char *config;
-	bool help, version, validate, reference;
+	bool help, version, validate, reference, schema;
 };
 
 static bool read_options(struct options *o, int argc, char **argv)
@@ -32,6 +33,8 @@ static bool read_options(struct options *o, int argc, char **argv)
 			o->validate = true;
 		else if (text_equal(argv[i], "--settings-reference"))
 			o->reference = true;
+		else if (text_equal(argv[i], "--settings-schema"))
+			o->schema = true;
 		else if (argv[i][0] != '-')
 			o->config = argv[i];
 		else
@@ -144,7 +147,7 @@ static bool run(const struct options *o, struct err *err)
 	log_set_level((enum log_level)config.log_level);
 	for (int i = 0; i < config.note_count; i++)
 		log_warning("%s", config.notes[i].text);
-	if (!prepare_run_dir(&config, err))
+	if (!prepare_run_dir(&config, err) || !postgres_place_supervisor(&config, err))
 		return false;
 	struct loop *loop = loop_create(err);
 	if (loop == NULL)
@@ -189,6 +192,8 @@ int main(int argc, char **argv)
 		puts("howdah " HOWDAH_VERSION);
 	else if (o.reference)
 		print_text(settings_print_reference);
+	else if (o.schema)
+		print_text(settings_print_schema);
 	else if (o.validate)
 		return config_validate(o.config, (const char *const *)environ, report_problem, NULL) == 0 ? 0 : 1;
 	else if (!run(&o, &err)) {

@@ -3,6 +3,8 @@
 #define HOWDAH_AGENT_PRIVATE_H
 
 #include "agent/agent.h"
+#include "base/strbuf.h"
+#include "core/slots.h"
 #include "dcs/dcs.h"
 #include "io/http_client.h"
 #include "io/http_server.h"
@@ -12,7 +14,7 @@
 /* The contract's level, which peers parse and act on; our own is howdah_version (pod.md 3). */
 #define CONTRACT_VERSION "4.1.4"
 
-enum { AGAIN_MS = 1000, WAITING_MAX = 64, STATUS_SIZE = 4096, SLOTS_TEXT_SIZE = 2304 };
+enum { AGAIN_MS = 1000, WAITING_MAX = 64, STATUS_SIZE = 4096, SLOTS_TEXT_SIZE = 2304, ROLLOUT_TEXT_SIZE = 768 };
 
 struct peer_call { /* one question to one member */
 	struct agent *agent;
@@ -38,10 +40,17 @@ struct status_source {
 	char replication_state[24]; /* "": not said */
 	bool has_lsn, checkpoint_is_pending, pending_restart, paused;
 	char none[4];
+	char rollout[ROLLOUT_TEXT_SIZE];                           /* JSON object; "": none */
 	char scheduled_restart[256], pending_restart_reason[1024]; /* JSON objects; "": none */
 };
-static_assert(sizeof(struct status_source) == 3 * 8 + 4 * 4 + 24 + 4 + 4 + 256 + 1024,
+static_assert(sizeof(struct status_source) == 3 * 8 + 4 * 4 + 24 + 4 + 4 + ROLLOUT_TEXT_SIZE + 256 + 1024,
 	      "no padding: it is compared bytewise");
+
+struct rollout_words {                          /* for people */
+	char step[NAME_SIZE * 2], refusal[256]; /* the last one; what was said to it */
+	char report[ROLLOUT_TEXT_SIZE];         /* JSON object; "": there is nothing to say */
+	int said;                               /* the row that was last logged */
+};
 
 struct agent {
 	struct seen_instance seen;
@@ -56,7 +65,13 @@ struct agent {
 	struct loop_timer *timer;
 	struct self self;
 	struct plan plan;
-	int fenced_by;                /* the guard's row of the turn before */
+	int fenced_by;          /* the guard's row of the turn before */
+	const char *fenced_why; /* NULL: not by us */
+	struct notices *notices;
+	struct {
+		int open, members;     /* requests; members at the last look */
+		struct instant looked; /* unset: it is due */
+	} volumes;
 	struct instant turned;        /* the last turn */
 	struct lease_token refreshed; /* the token for which a consistent read is on its way */
 
@@ -77,6 +92,8 @@ struct agent {
 	int labels_open;                         /* writes of other pods' labels that are on their way */
 	char slots[SLOTS_TEXT_SIZE];             /* member slots that the server was told to have */
 	bool slots_of_primary;                   /* ... as a primary */
+	struct instant slots_synced;             /* when */
+	struct kept_slots kept_slots;            /* of a primary */
 	struct http_reply *waiting[WAITING_MAX]; /* who asked for the status and waits for the server's answer */
 	int waiting_count;
 	struct instant waiting_since; /* when the last of them asked */
@@ -92,6 +109,7 @@ struct agent {
 		callback_restarts; /* as of the last turn that callbacks were told of */
 	enum member_role callback_role;
 	struct orders *orders;
+	struct rollout_words rollout;
 	bool clone_from_leader; /* the next clone, by a person's word */
 	const char *const *environment;
 	bool watches_files, was_paused;
@@ -158,9 +176,23 @@ bool agent_label_is_right(const struct agent *agent, const struct member *own);
 void agent_store_done(void *arg, enum dcs_outcome outcome, const char *text);
 void agent_take_labels_off(struct agent *agent);
 void agent_write_history(struct agent *agent);
-void agent_sync_slots(struct agent *agent);
-void agent_member_slots(const struct agent *agent, char *text,
-			size_t size); /* slot names of the other members, one a line */
+
+/* rollout.c */
+void agent_sense_rollout(struct agent *agent);
+void agent_look_at_rollout(struct agent *agent);
+void agent_patch_sidecar(struct agent *agent);
+void agent_set_revision(struct agent *agent);
+void agent_evict(struct agent *agent);
+void agent_hand_over(struct agent *agent);
+
+/* notices.c: what people are told, in the log and as Events */
+struct notices *notices_create(void);
+void notices_destroy(struct notices *notices); /* takes NULL */
+void agent_notices_turn(struct agent *agent);
+void agent_notice(struct agent *agent, bool is_warning, const char *reason, const char *format, ...) PRINTF_LIKE(4, 5);
+
+/* volumes.c */
+void agent_volumes_turn(struct agent *agent);
 
 /* name.c */
 bool agent_name_is_free(struct agent *agent); /* false: that is being found out, or it is not */
@@ -189,6 +221,11 @@ void agent_start_reload(struct agent *agent);
 void agent_stop_reload(struct agent *agent);
 void agent_reload_soon(struct agent *agent);
 void agent_apply_times(struct agent *agent); /* the settings have changed: the store and PostgreSQL take them up */
+
+/* slots.c */
+void agent_sense_slots(struct agent *agent, struct instant now);
+void agent_sync_slots(struct agent *agent);
+void agent_retained_slots(const struct agent *agent, struct strbuf *to); /* JSON array; nothing: none */
 
 /* rest.c */
 void agent_send(struct http_reply *reply, const struct rest_answer *answer);

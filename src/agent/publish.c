@@ -1,4 +1,4 @@
-/* What this member says about itself and, as leader, about the cluster: own pod, labels of others, history, slots. */
+/* What this member says about itself and, as leader, about the cluster: own pod, labels of others, history. */
 #include "private.h"
 
 #include "base/log.h"
@@ -69,6 +69,7 @@ static struct json *build_status(const struct config *c, const struct status_sou
 	if (from->timeline != 0)
 		json_set_i64(status, "timeline", from->timeline);
 	add_object(status, "scheduled_restart", from->scheduled_restart);
+	add_object(status, "rollout", from->rollout);
 	if (from->paused)
 		json_set_bool(status, "pause", true);
 	json_set_text(status, "howdah_version", HOWDAH_VERSION);
@@ -158,6 +159,7 @@ void agent_build_status(struct agent *agent)
 	struct situation s = agent_situation(agent);
 	struct status_source source;
 	take_source(&source, &s, postgres_details(agent->pg));
+	text_copy(source.rollout, sizeof(source.rollout), agent->rollout.report);
 	if (!agent->said_is_old && memcmp(&source, &agent->said, sizeof(source)) == 0)
 		return;
 	agent->said = source;
@@ -314,32 +316,4 @@ void agent_write_history(struct agent *agent)
 	}
 	agent->store_open = true;
 	dcs_write_history(agent->dcs, text, beginnings, agent_store_done, agent);
-}
-
-void agent_member_slots(const struct agent *agent, char *text, size_t size)
-{
-	struct strbuf b;
-	char slot[NAME_SIZE];
-	const struct cluster *cluster = dcs_view(agent->dcs);
-	strbuf_init(&b, text, size);
-	for (int i = 0; i < cluster->member_count; i++) {
-		const struct member *m = &cluster->members[i];
-		if (strcmp(m->name, agent->self.name) == 0 || m->nostream || m->deleting)
-			continue;
-		slot_name_from_member(m->name, slot, sizeof(slot));
-		strbuf_addf(&b, "%s\n", slot);
-	}
-}
-
-void agent_sync_slots(struct agent *agent)
-{
-	char slots[MEMBERS_MAX][NAME_SIZE];
-	int count = 0;
-	agent_member_slots(agent, agent->slots, sizeof(agent->slots));
-	for (const char *p = agent->slots; *p != '\0' && count < MEMBERS_MAX; p += strcspn(p, "\n") + 1) {
-		size_t len = strcspn(p, "\n");
-		memcpy(slots[count], p, len);
-		slots[count++][len] = '\0';
-	}
-	postgres_sync_slots(agent->pg, (const char(*)[NAME_SIZE])slots, count);
 }

@@ -6,6 +6,7 @@
 #include "base/strbuf.h"
 #include "codec/record.h"
 #include "codec/ring.h"
+#include "core/rollout.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -35,9 +36,13 @@ struct recorder {
 	char frame[RING_HEAD_SIZE + RING_TEXT_MAX + 8];
 };
 
-static bool is_routine(enum action action)
+/* A roll-out that waits asks the others every other second. */
+static bool is_routine(const struct plan *plan, enum action action)
 {
-	return action == ACT_RENEW || action == ACT_PUBLISH || action == ACT_SET_DEADLINE;
+	if (action == ACT_ASK_PEERS)
+		return rollout_is_passing(plan->verdicts[TABLE_ROLLOUT].rule);
+	return action == ACT_RENEW || action == ACT_PUBLISH || action == ACT_SET_DEADLINE ||
+	       action == ACT_LOOK_AT_ROLLOUT;
 }
 
 /* The lock's rows alternate with every renewal; that is no news. */
@@ -56,11 +61,13 @@ static struct essence essence_of(const struct plan *plan, const struct essence *
 	struct essence e;
 	memset(&e, 0, sizeof(e));
 	for (int i = 0; i < plan->count; i++)
-		if (!is_routine(plan->actions[i]))
+		if (!is_routine(plan, plan->actions[i]))
 			e.actions[e.count++] = plan->actions[i];
 	for (int i = 0; i < TABLE_COUNT; i++)
 		e.rules[i] = plan->verdicts[i].rule;
 	e.rules[TABLE_LOCK] = lock_rule(plan, before->rules[TABLE_LOCK]);
+	if (rollout_is_passing(e.rules[TABLE_ROLLOUT]))
+		e.rules[TABLE_ROLLOUT] = before->rules[TABLE_ROLLOUT];
 	text_copy(e.upstream, sizeof(e.upstream), plan->upstream);
 	return e;
 }

@@ -83,6 +83,7 @@ static void on_reload(void *arg)
 	log_info("the configuration was read again");
 	reload_tls(agent);
 	agent->said_is_old = true;
+	agent->volumes.looked = (struct instant){ 0, 0 };
 	agent_apply_times(agent);
 	struct situation s = agent_situation(agent);
 	if (leads_now(&s) && s.instance->tree == PG_TREE_PRIMARY)

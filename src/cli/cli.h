@@ -159,6 +159,7 @@ bool cmd_reinit(const struct cli *cli, struct err *err);
 bool cmd_flush(const struct cli *cli, struct err *err);
 bool cmd_pause(const struct cli *cli, struct err *err);
 bool cmd_resume(const struct cli *cli, struct err *err);
+bool cmd_rollout(const struct cli *cli, struct err *err);
 bool cmd_edit_config(const struct cli *cli, struct err *err);
 bool cmd_remove(const struct cli *cli, struct err *err);
 bool cmd_dsn(const struct cli *cli, struct err *err);

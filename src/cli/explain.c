@@ -46,6 +46,11 @@ static const struct {
 	{ ACT_NOTE_TTL, "noted how long a lease may be" },
 	{ ACT_TAKE_LABELS_OFF, "took the leader's label off other pods" },
 	{ ACT_CHECKPOINT, "began a checkpoint" },
+	{ ACT_EVICT, "evicted a pod for the roll-out" },
+	{ ACT_PATCH_SIDECAR, "replaced a sidecar's image for the roll-out" },
+	{ ACT_HAND_OVER, "asked for a switchover for the roll-out" },
+	{ ACT_SET_REVISION, "set the revision of an updated pod" },
+	{ ACT_LOOK_AT_ROLLOUT, "looked at the StatefulSet" },
 	{ ACT_MARK_TIMELINE, "noted where the leader's timeline began" },
 	{ ACT_SYNC_SLOTS, "brought the members' slots up to date" },
 	{ ACT_RENEW, "renewed the lock" },
@@ -135,6 +140,8 @@ static bool has_say(const struct page *page, enum table_id id)
 		return acts(rule_of(page, id)) || (rule_of(page, TABLE_START) == NULL && !races(page));
 	case TABLE_START:
 		return acts(rule_of(page, id)) || (rule_of(page, TABLE_BOOTSTRAP) == NULL && !races(page));
+	case TABLE_ROLLOUT:
+		return strcmp(rule_of(page, id)->id, "done") != 0;
 	case TABLE_COUNT:
 		break;
 	}
@@ -219,6 +226,11 @@ static bool names_upstream(enum action action)
 	return action == ACT_FOLLOW || action == ACT_START_STANDBY || action == ACT_CLONE;
 }
 
+static bool names_next(enum action action)
+{
+	return action == ACT_PATCH_SIDECAR || action == ACT_SET_REVISION || action == ACT_EVICT;
+}
+
 static void print_actions(struct page *page)
 {
 	const struct plan *plan = &page->record->plan;
@@ -227,6 +239,8 @@ static void print_actions(struct page *page)
 		strbuf_add(page->to, action_name(plan->actions[i]));
 		if (names_upstream(plan->actions[i]) && plan->upstream[0] != '\0')
 			strbuf_addf(page->to, " %s%s", plan->actions[i] == ACT_FOLLOW ? "" : "from ", plan->upstream);
+		if (names_next(plan->actions[i]))
+			strbuf_addf(page->to, " (%s)", plan->next);
 	}
 }
 

@@ -239,6 +239,8 @@ bool cli_parse(struct cli *cli, int argc, const char *const argv[], struct err *
 		return err_set(err, ERR_INPUT, "Missing command");
 	if (cli->name_count < cli->command->names_min)
 		return err_set(err, ERR_INPUT, "Missing argument '%s'",
-			       cli->name_count == 0 ? "CLUSTER" : strrchr(cli->command->arguments, ' ') + 1);
+			       cli->name_count == 0 && strncmp(cli->command->arguments, "CLUSTER", 7) == 0
+				       ? "CLUSTER"
+				       : strrchr(cli->command->arguments, ' ') + 1);
 	return check_seconds(cli->options[CLI_WATCH], err);
 }

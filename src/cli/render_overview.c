@@ -371,9 +371,22 @@ static void say_what_is_scheduled(const struct overview *o, struct strbuf *to)
 		strbuf_add(to, " is asked for.");
 }
 
+static void say_what_rolls_out(const struct overview *o, struct strbuf *to)
+{
+	AUTO(json) struct json *document = snapshot_document(o->snapshot);
+	const struct json *rollout = json_get(document, "rollout");
+	if (rollout != NULL) {
+		strbuf_add_char(to, ' ');
+		say_rollout(rollout, to);
+	}
+	if (o->snapshot->cluster.rollout_paused)
+		strbuf_add(to, " Roll-outs are paused.");
+}
+
 static void say_warnings(const struct overview *o, struct strbuf *to)
 {
 	say_what_is_scheduled(o, to);
+	say_what_rolls_out(o, to);
 	if (json_true(json_get(o->config, "pause")))
 		strbuf_add(to, " Paused: nobody takes over by itself.");
 	if (!o->anybody_answers && o->snapshot->cluster.member_count > 0)
@@ -397,7 +410,7 @@ static void wrap(char *text, int width)
 
 static void print_sentences(const struct overview *o, int width, struct strbuf *to)
 {
-	char text[1024];
+	char text[2048];
 	struct strbuf b;
 	strbuf_init(&b, text, sizeof(text));
 	say_who_could_lead(o, &b);

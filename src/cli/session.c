@@ -252,6 +252,13 @@ bool session_write_move(struct session *session, const struct move *move, struct
 	return written(&answer, "the request could not be put into the store", err);
 }
 
+bool session_pause_rollout(struct session *session, bool paused, struct err *err)
+{
+	struct store_answer answer = { .loop = session->loop };
+	dcs_pause_rollout(session->dcs, paused, on_store_done, &answer);
+	return written(&answer, paused ? "roll-outs were not paused" : "roll-outs were not resumed", err);
+}
+
 bool session_remove(struct session *session, struct err *err)
 {
 	struct store_answer answer = { .loop = session->loop };

@@ -46,6 +46,7 @@ int session_request(struct session *session, const struct member_request *reques
 /* ERR_CONFLICT when somebody else was first, ERR_FORBIDDEN, ERR_NO_ANSWER. */
 MUST_CHECK bool session_write_config(struct session *session, const char *text, struct err *err);
 MUST_CHECK bool session_write_move(struct session *session, const struct move *move, struct err *err);
+MUST_CHECK bool session_pause_rollout(struct session *session, bool paused, struct err *err);
 MUST_CHECK bool session_remove(struct session *session, struct err *err);
 
 #endif

@@ -105,9 +105,17 @@ static int is_yaml(const struct dirent *entry)
 	return dot != NULL && (strcmp(dot, ".yml") == 0 || strcmp(dot, ".yaml") == 0);
 }
 
+static bool names_text_setting(const char *name)
+{
+	const struct setting *row = setting_find(name);
+	return row != NULL && (row->type == SETTING_TEXT || row->type == SETTING_SECRET);
+}
+
+/* Documents first; not as the locale sorts. */
 static int compare_names(const struct dirent **a, const struct dirent **b)
 {
-	return strcmp((*a)->d_name, (*b)->d_name); /* not as the locale sorts */
+	int kind = is_yaml(*b) - is_yaml(*a);
+	return kind != 0 ? kind : strcmp((*a)->d_name, (*b)->d_name);
 }
 
 static bool parse_entry(struct sources *sources, const char *dir, const char *name, struct err *err)
@@ -122,15 +130,43 @@ static bool parse_entry(struct sources *sources, const char *dir, const char *na
 	return parse_file(sources, path, err);
 }
 
+/* A Secret's keys are mounted as files: one named like a setting is its value, but for the last line end. */
+static bool take_value(struct sources *sources, const char *dir, const char *key, struct err *err)
+{
+	char path[2 * URL_SIZE];
+	size_t len;
+	struct strbuf b;
+	strbuf_init(&b, path, sizeof(path));
+	strbuf_addf(&b, "%s/%s", dir, key);
+	AUTO(text) char *text = read_file(path, &len, err); /* a path that was cut is none of a file */
+	struct source *source = text == NULL ? NULL : add_source(sources, path, err);
+	if (source == NULL)
+		return false;
+	if (len > FILE_MAX || memchr(text, '\0', len) != NULL)
+		return err_set(err, ERR_INPUT, "%s: longer than %d bytes, or not a text", path, FILE_MAX);
+	len -= len > 0 && text[len - 1] == '\n';
+	text[len] = '\0';
+	source->tree = json_new_object();
+	tree_set(source->tree, key, json_new_text(text));
+	json_merge(sources->local, source->tree);
+	return true;
+}
+
+static int is_source(const struct dirent *entry)
+{
+	return is_yaml(entry) || names_text_setting(entry->d_name);
+}
+
 static bool parse_directory(struct sources *sources, const char *path, struct err *err)
 {
 	struct dirent **entries;
-	int count = scandir(path, &entries, is_yaml, compare_names);
+	int count = scandir(path, &entries, is_source, compare_names);
 	if (count < 0)
 		return err_errno(err, "%s", path);
 	bool ok = true;
 	for (int i = 0; i < count; i++) {
-		ok = ok && parse_entry(sources, path, entries[i]->d_name, err);
+		bool is_value = !is_yaml(entries[i]);
+		ok = ok && (is_value ? take_value : parse_entry)(sources, path, entries[i]->d_name, err);
 		free(entries[i]);
 	}
 	free(entries);
@@ -267,7 +303,11 @@ void sources_where(const struct sources *sources, const char *key, struct strbuf
 		return;
 	}
 	for (int i = sources->count - 1; i >= 0; i--) {
-		int line = yaml_line(sources->list[i].lines, key);
+		int line = sources->list[i].lines == NULL ? 0 : yaml_line(sources->list[i].lines, key);
+		if (sources->list[i].lines == NULL && json_path(sources->list[i].tree, key) != NULL) {
+			strbuf_addf(to, "%s: ", sources->list[i].file);
+			return;
+		}
 		if (line > 0) {
 			strbuf_addf(to, "%s:%d: ", sources->list[i].file, line);
 			return;

@@ -121,6 +121,15 @@ static struct json *scheduled_switchover(const struct move *move)
 	return item;
 }
 
+/* The leader's word; ours, in addition to the contract. */
+static void add_rollout(struct json *root, const struct members_params *params)
+{
+	AUTO(json) struct json *status = params->leader[0] != '\0' ? member_status(params, params->leader) : NULL;
+	const struct json *rollout = json_get(status, "rollout");
+	if (json_is_object(rollout))
+		json_set(root, "rollout", json_copy(rollout));
+}
+
 struct json *members_document(const struct members_params *params)
 {
 	struct json *root = json_new_object(), *list = json_new_array();
@@ -131,6 +140,7 @@ struct json *members_document(const struct members_params *params)
 		json_set_bool(root, "pause", true);
 	if (params->move != NULL && params->move->asked && params->move->scheduled_at[0] != '\0')
 		json_set(root, "scheduled_switchover", scheduled_switchover(params->move));
+	add_rollout(root, params);
 	json_set_text(root, "scope", params->scope);
 	return root;
 }

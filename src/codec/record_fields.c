@@ -72,6 +72,14 @@ static const char *const initialize_words[] = {
 	[INITIALIZE_UNREADABLE] = "unreadable",
 };
 
+static const char *const change_words[] = {
+	[CHANGE_UNKNOWN] = "unknown",
+	[CHANGE_NONE] = "none",
+	[CHANGE_SIDECAR] = "sidecar",
+	[CHANGE_MORE] = "more",
+};
+static_assert(ARRAY_SIZE(change_words) == CHANGE_COUNT, "every change has a word");
+
 static const char *const tree_words[] = {
 	[PG_TREE_UNKNOWN] = "unknown",   [PG_TREE_DOWN] = "down",           [PG_TREE_STARTING] = "starting",
 	[PG_TREE_STANDBY] = "standby",   [PG_TREE_PROMOTING] = "promoting", [PG_TREE_PRIMARY] = "primary",
@@ -215,6 +223,12 @@ static const struct field member_fields[] = {
 	F(member, failsafe_named),
 	F(member, failover_priority),
 	F(member, replicatefrom),
+	F(member, owned),
+	F(member, revision),
+	WORD(member, change, change_words),
+	F(member, patched),
+	F(member, sidecar_replaced),
+	F(member, sidecar_away_ms),
 };
 static const struct shape member_shape = SHAPE(member, member_fields);
 
@@ -224,6 +238,7 @@ static const struct field peer_fields[] = {
 	F(peer_answer, answered),
 	F(peer_answer, silent),
 	F(peer_answer, in_recovery),
+	F(peer_answer, streaming),
 	WORD(peer_answer, state, state_words),
 	F(peer_answer, timeline),
 	LSN(peer_answer, received_lsn),
@@ -251,6 +266,12 @@ static const struct field restart_fields[] = {
 };
 static const struct shape restart_shape = SHAPE(restart_order, restart_fields);
 
+static const struct field set_fields[] = {
+	F(wanted_set, known),    F(wanted_set, forbidden), F(wanted_set, on_delete), F(wanted_set, looked),
+	F(wanted_set, replicas), F(wanted_set, name),      F(wanted_set, revision),
+};
+static const struct shape set_shape = SHAPE(wanted_set, set_fields);
+
 static const struct field cluster_fields[] = {
 	F(cluster, loaded),
 	F(cluster, heard),
@@ -272,6 +293,8 @@ static const struct field cluster_fields[] = {
 	F(cluster, config_object_version),
 	F(cluster, has_config),
 	F(cluster, has_history),
+	F(cluster, rollout_paused),
+	ONE(cluster, set, set_shape),
 	ONE(cluster, history, history_shape),
 	LIST(cluster, members, member_shape, offsetof(struct cluster, member_count)),
 };
@@ -319,6 +342,9 @@ static const struct field self_fields[] = {
 	F(self, wal_lsn),
 	F(self, wal_moved),
 	LIST(self, peers, peer_shape, offsetof(struct self, peer_count)),
+	F(self, rollout_open),
+	F(self, rollout_looked),
+	F(self, rollout_rests_until),
 	F(self, beginning),
 };
 static const struct shape self_shape = SHAPE(self, self_fields);
@@ -407,6 +433,7 @@ static const struct shape settings_shape = SHAPE(settings, settings_fields);
 /* Actions and rules are written by name, beside these. */
 static const struct field plan_fields[] = {
 	F(plan, upstream),
+	F(plan, next),
 	F(plan, wake_ms),
 };
 static const struct shape plan_shape = SHAPE(plan, plan_fields);

@@ -121,6 +121,7 @@ static void forget_status(struct member *member)
 		.version = kept.version,
 		.deleting = kept.deleting,
 		.ready = kept.ready,
+		.sidecar_away_ms = -1,
 		.state = STATE_UNKNOWN,
 		.failover_priority = 1,
 	};
@@ -206,6 +207,8 @@ bool peer_answer_parse(struct peer_answer *answer, const char *scope, const char
 	answer->role = member_role_from_text(role);
 	answer->in_recovery = json_get(xlog, "location") == NULL && answer->role != ROLE_PRIMARY;
 	answer->timeline = get_timeline(root);
+	const char *stream = json_get_text(root, "replication_state");
+	answer->streaming = stream != NULL && text_equal(stream, "streaming");
 	read_positions(answer, xlog);
 	tags_failover(json_get(root, "tags"), &answer->nofailover, &answer->failover_priority);
 	/* a watchdog that is required and does not work keeps a member from leading as the tag does (contract 5.10) */

@@ -102,6 +102,32 @@ bool units_int(const char *text, const char *base_unit, int64_t *out)
 	return true;
 }
 
+static const struct {
+	const char *suffix;
+	long double factor;
+} quantities[] = {
+	{ "", 1 },         { "k", 1e3L },     { "M", 1e6L },     { "G", 1e9L },     { "T", 1e12L },
+	{ "P", 1e15L },    { "E", 1e18L },    { "Ki", 0x1p10L }, { "Mi", 0x1p20L }, { "Gi", 0x1p30L },
+	{ "Ti", 0x1p40L }, { "Pi", 0x1p50L }, { "Ei", 0x1p60L },
+};
+
+/* strtold takes more than a quantity may be: signs, hexadecimal digits, words. An E without digits is a suffix. */
+bool units_quantity(const char *text, int64_t *bytes)
+{
+	char *end;
+	if (!isdigit((unsigned char)text[0]) || strpbrk(text, "xX") != NULL)
+		return false;
+	long double value = strtold(text, &end);
+	for (size_t i = 0; i < ARRAY_SIZE(quantities); i++) {
+		long double product = ceill(value * quantities[i].factor);
+		if (strcmp(end, quantities[i].suffix) != 0 || product >= 0x1p63L)
+			continue;
+		*bytes = (int64_t)product;
+		return true;
+	}
+	return false;
+}
+
 /* 1 to 8 hexadecimal digits; returns what follows, NULL when there are none or more. */
 static const char *read_hex(const char *text, uint64_t *value)
 {

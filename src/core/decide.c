@@ -1,11 +1,13 @@
 #include "core/decide.h"
 
+#include "core/rollout.h"
 #include "facts.h"
 #include "tables.h"
 
 const struct table *const tables[] = {
 	[TABLE_GUARD] = &guard_table,       [TABLE_LOCK] = &lock_table,   [TABLE_RACE] = &race_table,
 	[TABLE_DATABASE] = &database_table, [TABLE_START] = &start_table, [TABLE_BOOTSTRAP] = &bootstrap_table,
+	[TABLE_ROLLOUT] = &rollout_table,
 };
 static_assert(ARRAY_SIZE(tables) == TABLE_COUNT, "every table is listed");
 
@@ -82,7 +84,14 @@ static int64_t wake_ms(const struct situation *s, const struct plan *plan)
 		sooner(&wake, 500);
 	sooner(&wake, move_wait_ms(s));
 	sooner(&wake, restart_wait_ms(s));
+	sooner(&wake, rollout_wait_ms(s));
 	return wake < WAKE_MIN_MS ? WAKE_MIN_MS : wake;
+}
+
+static void copy_name(char to[static NAME_SIZE], const struct member *member)
+{
+	if (member != NULL)
+		__builtin_memcpy(to, member->name, NAME_SIZE);
 }
 
 static bool is_ready_to_start(const struct situation *s)
@@ -109,9 +118,11 @@ struct plan decide(const struct situation *s)
 			follow_rule(&plan, TABLE_BOOTSTRAP, bootstrap_facts(s));
 	}
 	duties_add(s, &plan);
-	const struct member *leader = leader_to_follow(s);
-	if (leader != NULL)
-		__builtin_memcpy(plan.upstream, leader->name, sizeof(plan.upstream));
+	if (guarded && rollout_is_ours_to_look_at(s)) {
+		follow_rule(&plan, TABLE_ROLLOUT, rollout_facts(s));
+		copy_name(plan.next, rollout_next(s));
+	}
+	copy_name(plan.upstream, leader_to_follow(s));
 	plan.wake_ms = wake_ms(s, &plan);
 	return plan;
 }

@@ -54,6 +54,8 @@ bool failsafe_bars(const struct situation *s);
 /* pause.c */
 bool is_guarded_by_people(const struct situation *s);
 bool somebody_may_be_unguarded(const struct situation *s);
+/* rollout.c */
+int64_t rollout_wait_ms(const struct situation *s); /* INT64_MAX: there is nothing to look at */
 /* move.c */
 bool peer_is_fit(const struct situation *s,
 		 const struct peer_answer *peer); /* it answered just now and could take over from a leader */

@@ -194,7 +194,7 @@ static bool wants_peers(const struct situation *s)
 	if (has_lease(s))
 		return wants_heirs(s) &&
 		       (peers_need_asking(s) || heir_is_waited_for(s) || move_decide(s) == MOVE_ASKING);
-	if (s->self->reinitialize)
+	if (s->self->reinitialize || s->instance->data == DATA_MARKED)
 		return peers_need_asking(s); /* is the leader alive, whose copy is to stand in for ours? */
 	bool alone = leader_to_follow(s) == NULL, remakes = s->settings->clone_when_diverged || s->instance->can_rewind;
 	if ((remakes || alone) && is_diverged(rejoin_decide(s)))

@@ -114,6 +114,12 @@ static bool counts(const struct situation *s, const struct peer_answer *peer)
 	return peer_is_fresh(s, peer) && strcmp(peer->name, s->self->name) != 0;
 }
 
+/* Nobody waits for one that would not lead. */
+static bool may_lead(const struct situation *s, const struct peer_answer *peer)
+{
+	return counts(s, peer) && !peer->nofailover;
+}
+
 static bool any_primary(const struct situation *s)
 {
 	for (int i = 0; i < s->self->peer_count; i++)
@@ -144,7 +150,7 @@ static bool has_diverged(const struct situation *s, const struct peer_answer *pe
 static bool any_ahead(const struct situation *s)
 {
 	for (int i = 0; i < s->self->peer_count; i++)
-		if (counts(s, &s->self->peers[i]) && !s->self->peers[i].nofailover && is_ahead(s, &s->self->peers[i]) &&
+		if (may_lead(s, &s->self->peers[i]) && is_ahead(s, &s->self->peers[i]) &&
 		    !has_diverged(s, &s->self->peers[i]))
 			return true;
 	return false;
@@ -161,7 +167,7 @@ static bool any_preferred(const struct situation *s)
 {
 	for (int i = 0; i < s->self->peer_count; i++) {
 		const struct peer_answer *peer = &s->self->peers[i];
-		if (counts(s, peer) && !peer->nofailover && !was_told_to_go(s, peer) && peer->lsn == my_lsn(s) &&
+		if (may_lead(s, peer) && !was_told_to_go(s, peer) && peer->lsn == my_lsn(s) &&
 		    peer->failover_priority > s->settings->failover_priority)
 			return true;
 	}

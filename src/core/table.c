@@ -38,6 +38,11 @@ static const char *const names[] = {
 	[ACT_SYNC_SLOTS] = "make member slots",
 	[ACT_MARK_TIMELINE] = "note where the timeline began",
 	[ACT_CHECKPOINT] = "checkpoint after promotion",
+	[ACT_LOOK_AT_ROLLOUT] = "look at the StatefulSet",
+	[ACT_PATCH_SIDECAR] = "replace the sidecar's image",
+	[ACT_SET_REVISION] = "set the pod's revision",
+	[ACT_EVICT] = "evict the pod",
+	[ACT_HAND_OVER] = "ask for a switchover",
 };
 static_assert(ARRAY_SIZE(names) == ACT_COUNT, "every action has a name");
 

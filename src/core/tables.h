@@ -4,7 +4,8 @@
 
 #include "core/decide.h"
 
-extern const struct table guard_table, lock_table, race_table, database_table, start_table, bootstrap_table;
+extern const struct table guard_table, lock_table, race_table, database_table, start_table, bootstrap_table,
+	rollout_table;
 
 /* Whether this member may take part in a race, apart from what its peers say; and whether it would win it. */
 bool race_is_candidate(const struct situation *s);

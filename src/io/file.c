@@ -8,6 +8,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -137,6 +138,24 @@ bool file_replace(const char *path, const char *text, size_t len, mode_t mode, s
 {
 	const struct content content = { text, len, mode, false };
 	return put(path, &content, err);
+}
+
+bool file_copy(const char *from, const char *to, mode_t mode, struct err *err)
+{
+	struct stat st;
+	AUTO(fd) int fd = open(from, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return fail_open(from, err);
+	if (fstat(fd, &st) != 0)
+		return err_errno(err, "cannot read %s", from);
+	if (!S_ISREG(st.st_mode) || st.st_size == 0)
+		return err_set(err, ERR_OTHER, "%s is empty or no file", from);
+	void *bytes = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (bytes == MAP_FAILED)
+		return err_errno(err, "cannot read %s", from);
+	bool done = file_write(to, bytes, (size_t)st.st_size, mode, err);
+	munmap(bytes, (size_t)st.st_size);
+	return done;
 }
 
 bool file_remove(const char *path, struct err *err)

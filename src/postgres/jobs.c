@@ -17,7 +17,11 @@ static const struct {
 			    { step_programs, step_initdb_prepare, step_initdb_run, step_initdb_finish },
 			    { step_undo, step_undo_wait },
 			    false },
-	[PG_JOB_POST_BOOTSTRAP] = { "post_bootstrap", { step_quiet, step_roles, step_post_command }, { NULL }, true },
+	[PG_JOB_POST_BOOTSTRAP] = { "post_bootstrap",
+				    { step_quiet, step_roles, step_database, step_init_quiet, step_init_sql,
+				      step_post_command },
+				    { NULL },
+				    true },
 	[PG_JOB_CLONE] = { "clone",
 			   { step_programs, step_clone_prepare, step_clone_run, step_clone_finish },
 			   { step_undo, step_undo_wait },
@@ -78,6 +82,7 @@ static void abandon(struct postgres *pg)
 	struct job *job = &pg->job;
 	pg->stale_replies += job->reply == WAIT_OPEN;
 	pg->stale_answers += job->sql == WAIT_OPEN;
+	pg->work.database = NULL;
 	if (pg->run.state == WAIT_OPEN)
 		run_kill(pg);
 	log_info("postgres: job \"%s\" given up", kinds[job->kind].name);
@@ -268,7 +273,8 @@ enum step_result job_query(struct postgres *pg, const char *sql, bool first, con
 	struct job *job = &pg->job;
 	if (first)
 		job->sql = WAIT_NONE;
-	if (job->sql == WAIT_NONE && work_query(&pg->work, sql, NULL, SQL_TIMEOUT_MS, on_sql))
+	int64_t limit_ms = job->sql_limit_ms > 0 ? job->sql_limit_ms : SQL_TIMEOUT_MS;
+	if (job->sql == WAIT_NONE && work_query(&pg->work, sql, NULL, limit_ms, on_sql))
 		job->sql = WAIT_OPEN;
 	job->poll_ms = job->sql == WAIT_NONE ? RETRY_MS : -1; /* a chore has the session */
 	if (job->sql == WAIT_OK)

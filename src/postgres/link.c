@@ -2,9 +2,7 @@
 #include "postgres/private.h"
 
 #include "base/log.h"
-#include "io/process.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -13,7 +11,6 @@ enum {
 	ASK_WRITABLE_MS = 5000,
 	ASK_IDLE_MS = 5000,
 	ASK_LEAVING_MS = 1000,
-	LAUNCH_PAUSE_MS = 3000
 };
 enum { TERM_HOLD_MS = 100 * 1000, AGENT_SILENCE_MS = 3000 };
 
@@ -221,31 +218,6 @@ void link_send(struct postgres *pg, enum frame_type type, const void *body, size
 	link_send_strings(pg, &frame, fn);
 }
 
-/* Outside pods we start it ourselves; in a pod it is process 1 of another container. */
-static void launch_supervisor(struct postgres *pg)
-{
-	char path[PATH_SIZE], dir[PATH_SIZE];
-	struct instant now = loop_now(pg->loop);
-	struct err err;
-	bool asked_for = pg->config->supervisor[0] != '\0';
-	if (!asked_for && getenv("KUBERNETES_SERVICE_HOST") != NULL)
-		return;
-	if (instant_is_set(pg->link.launched) && elapsed_least_ms(pg->link.launched, now) < LAUNCH_PAUSE_MS)
-		return;
-	pg->link.launched = now;
-	struct strbuf b;
-	strbuf_init(&b, path, sizeof(path));
-	if (asked_for)
-		strbuf_add(&b, pg->config->supervisor);
-	else if (process_self_dir(dir, sizeof(dir), &err))
-		strbuf_addf(&b, "%s/howdah-supervisor", dir);
-	char *argv[] = { path, (char[]){ "--dir" }, (char *)(uintptr_t)pg->config->run_dir, NULL };
-	if (process_start_detached(argv, &err))
-		log_info("supervisor: started %s", path);
-	else
-		log_warning("supervisor: %s", err.text);
-}
-
 static void say_hello(struct postgres *pg)
 {
 	struct instant now = loop_now(pg->loop);
@@ -280,7 +252,7 @@ static void connect_again(struct postgres *pg)
 	if (!link->said)
 		log_info("supervisor: waits for it: %s", err.text);
 	link->said = true;
-	launch_supervisor(pg);
+	supervisor_launch(pg);
 }
 
 static int64_t ask_period_ms(const struct postgres *pg)

@@ -25,6 +25,7 @@ static uint64_t fingerprint(const struct postgres *pg)
 	uint64_t hash = 0xCBF29CE484222325u ^ pg->passwords.key;
 	for (size_t i = 0; i < ARRAY_SIZE(all); i++)
 		hash = add_text(add_text(hash, all[i]->username), all[i]->password);
+	hash = add_text(add_text(hash, config->app_user), config->app_password);
 	return hash | 1;
 }
 

@@ -57,6 +57,10 @@ void link_send_strings(struct postgres *pg, const struct link_frame *frame, link
 const char *link_reply_text(int code);
 void link_turn(struct postgres *pg); /* tells the questions of a closed connection that they are lost */
 
+/* ---- supervisor.c: its program ---- */
+
+void supervisor_launch(struct postgres *pg); /* outside pods, when nobody answers; not again at once */
+
 /* ---- status.c: what the supervisor says, as facts ---- */
 void status_take(struct postgres *pg, const struct frame_status *status);
 void status_lost(struct postgres *pg);
@@ -227,7 +231,11 @@ struct probe {
 extern const char probe_options[];
 void probe_init(struct postgres *pg);
 void probe_finish(struct postgres *pg);
-void probe_session(struct postgres *pg, struct pg *session, const char *options); /* where and as whom */
+struct session_at {
+	const char *database; /* NULL: ours */
+	const char *options;
+};
+void probe_session(struct postgres *pg, struct pg *session, const struct session_at *at); /* where and as whom */
 void probe_now(struct postgres *pg);
 bool probe_if_older(struct postgres *pg, int64_t ms,
 		    bool quick); /* asks when the last question is older; true: it asked */
@@ -238,7 +246,10 @@ typedef void work_done(struct postgres *pg, bool ok, const char *error);
 struct work {
 	struct postgres *pg;
 	struct pg *session;
-	work_done *done; /* NULL: nothing runs */
+	work_done *done;              /* NULL: nothing runs */
+	char sqlstate[SQLSTATE_SIZE]; /* of the last error; "" for none and for lost connections */
+	/* of the next statement's session, with the search path that people know; NULL: ours, with pg_catalog alone */
+	const char *database;
 };
 
 void work_init(struct postgres *pg, struct work *work);
@@ -257,6 +268,7 @@ void slots_turn(struct postgres *pg);
 MUST_CHECK bool roles_sql(const struct config *config, struct strbuf *to, struct err *err);
 MUST_CHECK bool roles_passwords_sql(const struct config *config, struct strbuf *to, struct err *err);
 extern const char roles_quiet_sql[];
+void sql_add_identifier(struct strbuf *to, const char *name); /* quoted */
 
 /* ---- passwords.c ---- */
 struct passwords {
@@ -344,6 +356,7 @@ struct job {
 	int64_t poll_ms; /* < 0: no need to look again without an event */
 	char why[REASON_SIZE];
 	enum wait reply, sql; /* of the last frame, statement */
+	int64_t sql_limit_ms; /* of a statement; 0: as usual */
 	int reply_code;
 	struct upstream upstream;
 	struct lease_token token;
@@ -374,6 +387,7 @@ step_fn step_prepare_standby, step_start_standby, step_prepare_primary, step_sta
 	step_started, step_stop, step_stop_wait;
 step_fn step_promote_arm, step_promote, step_promote_wait, step_promote_undo, step_follow_write, step_reload,
 	step_follow_wait, step_quiet, step_roles, step_post_command;
+step_fn step_database, step_init_quiet, step_init_sql;
 step_fn step_pre_promote, step_before_stop, step_stop_checkpoint;
 step_fn step_rewind_begin, step_rewind_settings, step_rewind_archive, step_rewind_recover, step_rewind_source,
 	step_rewind_keep, step_rewind_run, step_rewind_sync, step_rewind_finish;

@@ -131,7 +131,7 @@ static const char *set_or_null(const char *text)
 	return text[0] == '\0' ? NULL : text;
 }
 
-void probe_session(struct postgres *pg, struct pg *session, const char *options)
+void probe_session(struct postgres *pg, struct pg *session, const struct session_at *at)
 {
 	const struct config *config = pg->config;
 	const struct config_auth *auth = &config->superuser;
@@ -147,12 +147,14 @@ void probe_session(struct postgres *pg, struct pg *session, const char *options)
 		{ "host", pg->probe.over_tcp ? NULL : socket_dir },
 		{ "hostaddr", pg->probe.over_tcp ? address : NULL },
 		{ "port", port },
-		{ "dbname", config->database[0] == '\0' ? "postgres" : config->database },
+		{ "dbname", at->database != NULL          ? at->database
+			    : config->database[0] == '\0' ? "postgres"
+							  : config->database },
 		{ "user", user_name(config) },
 		{ "password", set_or_null(pg->passwords.superuser) },
 		{ "application_name", "Patroni heartbeat" },
 		{ "connect_timeout", "3" },
-		{ "options", options },
+		{ "options", at->options },
 		{ "sslmode", set_or_null(auth->sslmode) },
 		{ "sslcert", set_or_null(auth->sslcert) },
 		{ "sslkey", set_or_null(auth->sslkey) },
@@ -389,7 +391,7 @@ static void ask(struct postgres *pg, bool quick)
 	probe->again = false;
 	probe->quick = quick;
 	probe->asked = loop_now(pg->loop);
-	probe_session(pg, probe->session, probe_options);
+	probe_session(pg, probe->session, &(struct session_at){ .options = probe_options });
 	struct pg_query query = {
 		.sql = quick ? quick_sql : probe_sql(),
 		.timeout_ms = PROBE_TIMEOUT_MS,

@@ -1,4 +1,4 @@
-/* The roles of contract 5.6.3 and their rights, as one text. Passwords only as verifiers. */
+/* The roles of contract 5.6.3 and the application's, and their rights, as one text. Passwords only as verifiers. */
 #include "postgres/private.h"
 
 #include "io/scram.h"
@@ -12,7 +12,7 @@ const char roles_quiet_sql[] = "SET log_statement = none; SET log_duration = off
 			       " SET log_min_duration_sample = -1; SET log_transaction_sample_rate = 0;"
 			       " SET log_min_error_statement = panic; SET pg_stat_statements.track_utility = off";
 
-static void add_identifier(struct strbuf *to, const char *name)
+void sql_add_identifier(struct strbuf *to, const char *name)
 {
 	strbuf_add_char(to, '"');
 	for (; *name != '\0'; name++) {
@@ -38,7 +38,7 @@ static void add_attributes(struct strbuf *to, const char *verb, const struct con
 			   const char *verifier)
 {
 	strbuf_addf(to, "%s ROLE ", verb);
-	add_identifier(to, auth->username);
+	sql_add_identifier(to, auth->username);
 	strbuf_addf(to, " WITH %s", attributes);
 	if (verifier[0] != '\0') {
 		strbuf_add(to, " PASSWORD ");
@@ -75,9 +75,22 @@ static void add_rewind_rights(struct strbuf *to, const struct config_auth *auth)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(rewind_functions); i++) {
 		strbuf_addf(to, "GRANT EXECUTE ON FUNCTION pg_catalog.%s TO ", rewind_functions[i]);
-		add_identifier(to, auth->username);
+		sql_add_identifier(to, auth->username);
 		strbuf_add(to, ";\n");
 	}
+}
+
+/* One of the others' names keeps their rights and password. */
+static struct config_auth application_role(const struct config *config)
+{
+	struct config_auth role = { .username = "" };
+	if (text_equal(config->app_user, config->superuser.username) ||
+	    text_equal(config->app_user, config->replication.username) ||
+	    text_equal(config->app_user, config->rewind.username))
+		return role;
+	text_copy(role.username, sizeof(role.username), config->app_user); /* of the same sizes */
+	text_copy(role.password, sizeof(role.password), config->app_password);
+	return role;
 }
 
 bool roles_sql(const struct config *config, struct strbuf *to, struct err *err)
@@ -94,6 +107,9 @@ bool roles_sql(const struct config *config, struct strbuf *to, struct err *err)
 			return false;
 		add_rewind_rights(to, rewind);
 	}
+	struct config_auth application = application_role(config);
+	if (application.username[0] != '\0' && !add_role(to, &application, "LOGIN", err))
+		return false;
 	return strbuf_ok(to) || err_set(err, ERR_INPUT, "the roles' names are too long");
 }
 
@@ -107,7 +123,7 @@ static bool add_password(struct strbuf *to, const struct config_auth *auth, stru
 	strbuf_addf(to, "DO %s BEGIN IF EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = ", tag);
 	add_literal(to, auth->username);
 	strbuf_add(to, ") THEN ALTER ROLE ");
-	add_identifier(to, auth->username);
+	sql_add_identifier(to, auth->username);
 	strbuf_add(to, " WITH PASSWORD ");
 	add_literal(to, verifier);
 	strbuf_addf(to, "; END IF; END %s;\n", tag);
@@ -117,7 +133,9 @@ static bool add_password(struct strbuf *to, const struct config_auth *auth, stru
 /* The passwords alone, each role once: rights and roles of a cluster that runs are its owner's. */
 bool roles_passwords_sql(const struct config *config, struct strbuf *to, struct err *err)
 {
-	const struct config_auth *const all[] = { &config->superuser, &config->replication, &config->rewind };
+	struct config_auth application = application_role(config);
+	const struct config_auth *const all[] = { &config->superuser, &config->replication, &config->rewind,
+						  &application };
 	for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
 		bool repeated = false;
 		for (size_t j = 0; j < i; j++)

@@ -8,6 +8,7 @@ static void on_answer(void *arg, const struct pg_answer *answer)
 	char error[REASON_SIZE];
 	text_copy(error, sizeof(error), answer->error == NULL ? "" : answer->error);
 	work->done = NULL;
+	text_copy(work->sqlstate, sizeof(work->sqlstate), answer->error == NULL ? "" : answer->sqlstate);
 	done(work->pg, answer->error == NULL, error);
 	postgres_turn(work->pg);
 }
@@ -28,8 +29,10 @@ bool work_query(struct work *work, const char *sql, const char *const params[], 
 	if (work->done != NULL)
 		return false;
 	work->done = done;
-	probe_session(work->pg, work->session,
-		      "-c statement_timeout=0 -c synchronous_commit=local -c search_path=pg_catalog");
+	static const char plain[] = "-c statement_timeout=0 -c synchronous_commit=local";
+	static const char safe[] = "-c statement_timeout=0 -c synchronous_commit=local -c search_path=pg_catalog";
+	struct session_at at = { .database = work->database, .options = work->database != NULL ? plain : safe };
+	probe_session(work->pg, work->session, &at);
 	struct pg_query query = {
 		.sql = sql,
 		.params = params,

@@ -147,6 +147,8 @@ struct json *rest_status(const struct rest_view *view)
 	json_set(root, "patroni", identity(view->config));
 	if (view->scheduled_restart != NULL)
 		json_set(root, "scheduled_restart", rest_scheduled_restart(view->scheduled_restart));
+	if (!text_is_empty(view->rollout))
+		json_set(root, "rollout", parsed(view->rollout));
 	add_ours(root, view);
 	return root;
 }

@@ -488,3 +488,29 @@ def test_a_watch_from_a_forgotten_version_is_told_so_on_the_stream(store):
     assert status.pop("message").startswith(f"too old resource version: {version(old)} (")
     assert status == failure(410, "Expired")
     assert store.list()["items"][0]["metadata"]["annotations"] == {"x": "3"}
+
+
+# events
+
+def event(name, space, **fields):
+    """As src/dcs/kubernetes/events.c makes it."""
+    return {"metadata": {"name": name, "namespace": space},
+            "involvedObject": {"apiVersion": "v1", "kind": "Pod", "name": "m", "namespace": space, "uid": "u"},
+            "reason": "Promoted", "message": "leader on timeline 8", "type": "Normal", "source": {"component": "howdah"},
+            "firstTimestamp": "2026-11-22T22:06:37+00:00", "lastTimestamp": "2026-11-22T22:06:37+00:00",
+            "reportingComponent": "howdah", "reportingInstance": "m", "count": 1, **fields}
+
+
+def test_an_event_is_created_and_counted_up(store):
+    made = store.client.create("events", store.space, event("m.1", store.space))
+    assert made["kind"] == "Event" and made["count"] == 1 and made["involvedObject"]["uid"] == "u"
+    patched = store.client.patch("events", store.space, "m.1", {"count": 31, "lastTimestamp": "2026-11-22T22:09:00+00:00"})
+    assert patched["count"] == 31 and patched["reason"] == "Promoted" and number(patched) > number(made)
+    assert [e["message"] for e in store.list("events")["items"]] == ["leader on timeline 8"]
+
+
+def test_an_event_twice_or_forgotten(store):
+    store.client.create("events", store.space, event("m.1", store.space))
+    again = store.refused(store.client.create, "events", store.space, event("m.1", store.space))
+    missing = store.refused(store.client.patch, "events", store.space, "m.2", {"count": 2})
+    assert shape(again) == failure(409, "AlreadyExists") and shape(missing) == failure(404, "NotFound")

@@ -3,6 +3,7 @@ import contextlib
 import http.client
 import json
 import socket
+import ssl
 import threading
 import time
 import urllib.parse
@@ -13,6 +14,7 @@ GROUPS = {
     "statefulsets": "/apis/apps/v1",
     "controllerrevisions": "/apis/apps/v1",
     "poddisruptionbudgets": "/apis/policy/v1",
+    "storageclasses": "/apis/storage.k8s.io/v1",
     "endpointslices": "/apis/discovery.k8s.io/v1",
 }
 PATCHES = {
@@ -95,7 +97,7 @@ class Client:
         if connection:
             try:
                 return self._send(connection, method, target, body, content_type)
-            except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError):
+            except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError, ssl.SSLEOFError):
                 self.close()
         self._kept.connection = connection = self.connection()
         return self._send(connection, method, target, body, content_type)

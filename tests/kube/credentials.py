@@ -66,21 +66,30 @@ class Account:
         return {"KUBERNETES_SERVICE_HOST": self.kube.address, "KUBERNETES_SERVICE_PORT": str(self.kube.port)}
 
 
-def make_keys(home, address):
+def make_keys(home, *addresses):
     """In `home`: ca.*, api.* (the server's), admin.* (the administrator's) and sa.* (it signs tokens)."""
     _openssl(home, "req", "-x509", "-subj", "/CN=test-ca", "-days", "30", "-out", "ca.crt",
              "-keyout", "ca.key", *NEW_KEY)
-    _make_certificate(home, "api", "/CN=kube-apiserver", f"subjectAltName=IP:{address},DNS:kubernetes")
-    _make_certificate(home, "admin", "/O=system:masters/CN=admin", "extendedKeyUsage=clientAuth")
+    names = ",".join(["DNS:kubernetes", *(f"IP:{address}" for address in addresses)])
+    make_certificate(home, "api", "/CN=kube-apiserver", "subjectAltName=" + names)
+    make_certificate(home, "admin", "/O=system:masters/CN=admin", "extendedKeyUsage=clientAuth")
     _openssl(home, "genpkey", "-algorithm", "EC", "-pkeyopt", CURVE, "-out", "sa.key")
     _openssl(home, "pkey", "-in", "sa.key", "-pubout", "-out", "sa.pub")
 
 
-def write_kubeconfig(filename, server, home, namespace, token=None):
-    """With the token, or else with the administrator's certificate."""
-    admin = (f"    client-certificate-data: {_encoded(home, 'admin.crt')}\n"
-             f"    client-key-data: {_encoded(home, 'admin.key')}")
-    user = f"    token: {token}" if token else admin
+def make_certificate(home, name, subject, extension):
+    """NAME.crt and NAME.key, signed by the authority of make_keys."""
+    write(os.path.join(home, f"{name}.ext"), extension + "\n")
+    _openssl(home, "req", "-subj", subject, "-out", f"{name}.csr", "-keyout", f"{name}.key", *NEW_KEY)
+    _openssl(home, "x509", "-req", "-days", "30", "-in", f"{name}.csr", "-CA", "ca.crt", "-CAkey", "ca.key",
+             "-CAcreateserial", "-extfile", f"{name}.ext", "-out", f"{name}.crt")
+
+
+def write_kubeconfig(filename, server, home, namespace, token=None, certificate="admin"):
+    """With the token, or else with that certificate."""
+    keys = ("" if token else f"    client-certificate-data: {_encoded(home, certificate + '.crt')}\n"
+                             f"    client-key-data: {_encoded(home, certificate + '.key')}")
+    user = f"    token: {token}" if token else keys
     text = KUBECONFIG.format(server=server, ca=_encoded(home, "ca.crt"), user=user, namespace=namespace)
     return write(filename, text)
 
@@ -89,13 +98,6 @@ def write(filename, text):
     with open(filename, "w", encoding="utf-8") as file:
         file.write(text)
     return filename
-
-
-def _make_certificate(home, name, subject, extension):
-    write(os.path.join(home, f"{name}.ext"), extension + "\n")
-    _openssl(home, "req", "-subj", subject, "-out", f"{name}.csr", "-keyout", f"{name}.key", *NEW_KEY)
-    _openssl(home, "x509", "-req", "-days", "30", "-in", f"{name}.csr", "-CA", "ca.crt", "-CAkey", "ca.key",
-             "-CAcreateserial", "-extfile", f"{name}.ext", "-out", f"{name}.crt")
 
 
 def _openssl(home, *arguments):

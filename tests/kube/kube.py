@@ -44,8 +44,8 @@ def binary():
 
 
 class Kube(Server):
-    def __init__(self, net=None):
-        self._hyper = binary()
+    def __init__(self, net=None, program=None):
+        self._hyper = program or binary()
         super().__init__(net)
         self.port, self._etcd_port, self._peer_port = _free_ports(3) if not net else (6443, 2379, 2380)
         self.audit_log = self.file("audit.log")
@@ -175,7 +175,10 @@ class Kube(Server):
         })
 
     def _start_apiserver(self):
-        self._launch_part("kube-apiserver", {
+        self._launch_part("kube-apiserver", self.apiserver_options())
+
+    def apiserver_options(self):
+        return {
             "etcd-servers": f"http://127.0.0.1:{self._etcd_port}",
             "bind-address": "0.0.0.0" if self.net else "127.0.0.1", "secure-port": self.port,
             "advertise-address": self.address,
@@ -187,7 +190,7 @@ class Kube(Server):
             # pods come without a service account of their own
             "authorization-mode": "RBAC", "disable-admission-plugins": "ServiceAccount",
             "audit-log-path": self.audit_log, "audit-policy-file": "audit.yaml",
-        })
+        }
 
     def _launch_part(self, name, options):
         self._launch(name, [self._hyper, name, *(f"--{key}={value}" for key, value in options.items())])

@@ -99,6 +99,11 @@ class Net:
              f"link set port{number} up\nroute add {address} dev port{number}\n")
         return address
 
+    def route(self, machine, subnet):
+        """These addresses, of pods, are behind that machine."""
+        link, address = self._links[machine], self._addresses[machine]
+        _run(self._router, ["ip", "route", "add", subnet, "via", address, "dev", link, "onlink"])
+
     def address(self, machine):
         return self._addresses[machine]
 

@@ -15,6 +15,9 @@ from guard import Guard
 from net import state
 
 
+SERVICE_ADDRESS = "10.96.0.1"  # of the Service `kubernetes`, as pods know the server
+
+
 class Unavailable(Exception):
     """There is no API server to be had here; the text says why, for the line that says what is skipped."""
 
@@ -45,7 +48,7 @@ class Server:
         self.address = net.address("api") if net else "127.0.0.1"
         self.port = None
         self._processes = {}
-        make_keys(self.home, self.address)
+        make_keys(self.home, self.address, SERVICE_ADDRESS)
 
     def __enter__(self):
         return self

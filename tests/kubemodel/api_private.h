@@ -7,7 +7,7 @@
 enum { OBJECTS_MAX = 256, LOG_SIZE = 512, WATCHES_MAX = 256, SELECTOR_SIZE = 1024, API_NAME_SIZE = 254 };
 
 struct kind {
-	const char *plural, *name;
+	const char *plural, *name, *version;
 };
 
 /* One state of an object: what lists, watches and answers share. */
@@ -57,6 +57,8 @@ struct api {
 	int storm_status, storm_per_mille;
 	int64_t storm_retry_after_s;
 	long storm_hits, writes;
+	bool rollout_forbidden, budget_spent;
+	long rollout_refusals;
 	struct snapshot snapshot;
 };
 

@@ -34,18 +34,21 @@ static bool take_part(const char **at, char *part, size_t size)
 
 static bool target_parse(struct target *t, const char *path)
 {
+	static const char core[] = "/api/v1/namespaces/", apps[] = "/apis/apps/v1/namespaces/";
 	char kind[API_KIND_SIZE];
-	const char *prefix = "/api/v1/namespaces/";
-	if (strncmp(path, prefix, strlen(prefix)) != 0)
+	bool is_core = strncmp(path, core, strlen(core)) == 0;
+	if (!is_core && strncmp(path, apps, strlen(apps)) != 0)
 		return false;
-	path += strlen(prefix);
+	path += strlen(is_core ? core : apps);
 	if (!take_part(&path, t->space, sizeof(t->space)) || !take_part(&path, kind, sizeof(kind)) ||
 	    !take_part(&path, t->name, sizeof(t->name)) || !take_part(&path, t->part, sizeof(t->part)))
 		return false;
 	t->query = *path == '?' ? path + 1 : "";
 	t->kind = kind_find(kind);
-	bool has_status = t->part[0] == '\0' || (text_equal(t->part, "status") && text_equal(kind, "pods"));
-	return t->kind && has_status && (*path == '\0' || *path == '?');
+	bool of_pods = text_equal(kind, "pods") && (text_equal(t->part, "status") || text_equal(t->part, "eviction"));
+	bool has_part = t->part[0] == '\0' || of_pods;
+	return t->kind && text_equal(t->kind->version, is_core ? "v1" : "apps/v1") && has_part &&
+	       (*path == '\0' || *path == '?');
 }
 
 static int hex(char c)
@@ -193,9 +196,9 @@ static void answer_list(struct api *api, const struct target *t, const char *sel
 	assert(memory);
 	strbuf_init(&b, memory, size);
 	strbuf_addf(&b,
-		    "{\"kind\":\"%s%s\",\"apiVersion\":\"v1\",\"metadata\":{\"resourceVersion\":\"%" PRIu64
+		    "{\"kind\":\"%s%s\",\"apiVersion\":\"%s\",\"metadata\":{\"resourceVersion\":\"%" PRIu64
 		    "\"},\"items\":[",
-		    t->kind->name, "List", api->version);
+		    t->kind->name, "List", t->kind->version, api->version);
 	for (int i = 0; i < api->count; i++) {
 		const struct revision *now = api->objects[i].now;
 		if (!is_selected(&api->objects[i], t, selector))
@@ -475,10 +478,30 @@ static void prepare_new(struct json *tree, const struct target *t)
 	json_set(tree, "status", status);
 }
 
+/* Events live for an hour in a real store; here the oldest one makes room. */
+static void forget_old_events(struct api *api, void *author)
+{
+	enum { EVENTS_MOST = 64 };
+	struct object *oldest = NULL;
+	int count = 0;
+	for (int i = 0; i < api->count; i++) {
+		struct object *o = &api->objects[i];
+		if (!text_equal(o->kind, "events"))
+			continue;
+		count++;
+		if (!oldest || o->now->version < oldest->now->version)
+			oldest = o;
+	}
+	if (count >= EVENTS_MOST)
+		model_remove(api, oldest, author);
+}
+
 static void handle_post(struct api *api, const struct api_request *q, struct target *t, struct api_response *r)
 {
 	struct err err;
 	struct json *body = q->body ? json_parse(q->body, q->body_len, &err) : NULL;
+	if (text_equal(t->kind->plural, "events"))
+		forget_old_events(api, q->author);
 	if (!may_be_created(api, t, body, r)) {
 		json_free(body);
 		return;
@@ -557,7 +580,73 @@ static void handle_delete(struct api *api, const struct api_request *q, const st
 	}
 }
 
+/* ---- eviction ---- */
+
+/* Without preconditions the pod of that name, whichever it is. */
+static bool may_be_evicted(const struct object *o, const struct json *body)
+{
+	const struct json *conditions = json_path(body, "deleteOptions.preconditions");
+	const char *uid = json_get_text(conditions, "uid"), *version = json_get_text(conditions, "resourceVersion");
+	uint64_t number = 0;
+	if (uid && !text_equal(uid, text_of_meta(o->tree, "uid")))
+		return false;
+	return !version || (text_to_u64(version, &number) && number == o->now->version);
+}
+
+static void handle_eviction(struct api *api, const struct api_request *q, const struct target *t,
+			    struct api_response *r)
+{
+	struct err err;
+	AUTO(json) struct json *body = q->body ? json_parse(q->body, q->body_len, &err) : NULL;
+	struct object *o = model_find(api, t->kind->plural, t->name);
+	if (!o) {
+		refuse_missing(r, t);
+	} else if (!may_be_evicted(o, body)) {
+		refuse_named(
+			r, t, 409, "Conflict",
+			"Operation cannot be fulfilled on %s \"%s\": a precondition of the eviction does not hold");
+	} else if (api->budget_spent) {
+		api->rollout_refusals++;
+		refuse(r, t,
+		       (struct refusal){ 429, "TooManyRequests",
+					 "Cannot evict pod as it would violate the pod's disruption budget.", false });
+	} else {
+		struct json *status = status_new("Success");
+		json_set_i64(status, "code", 201);
+		if (is_marked_only(o, json_get(body, "deleteOptions")))
+			mark_deleted(api, q, o);
+		else
+			model_remove(api, o, q->author);
+		answer_json(r, 201, status);
+	}
+}
+
 /* ---- all of them ---- */
+
+static bool is_of_rollout(const struct target *t)
+{
+	return text_equal(t->kind->version, "apps/v1") || text_equal(t->part, "eviction");
+}
+
+static bool is_forbidden(struct api *api, const struct target *t, struct api_response *r)
+{
+	if (!api->rollout_forbidden || !is_of_rollout(t))
+		return false;
+	api->rollout_refusals++;
+	refuse_named(r, t, 403, "Forbidden", "%s \"%s\" is forbidden: no rights to this");
+	return true;
+}
+
+void api_set_rollout(struct api *api, bool forbidden, bool budget_spent)
+{
+	api->rollout_forbidden = forbidden;
+	api->budget_spent = budget_spent;
+}
+
+long api_rollout_refusals(const struct api *api)
+{
+	return api->rollout_refusals;
+}
 
 void api_set_storm(struct api *api, int status, int per_mille, int64_t retry_after_s)
 {
@@ -589,6 +678,10 @@ void api_handle(struct api *api, const struct api_request *request, struct api_r
 		return;
 	if (!target_parse(&t, request->path))
 		refuse_unknown(response);
+	else if (is_forbidden(api, &t, response))
+		return;
+	else if (text_equal(t.part, "eviction") && strcmp(request->method, "POST") == 0)
+		handle_eviction(api, request, &t, response);
 	else if (strcmp(request->method, "GET") == 0)
 		handle_get(api, request, &t, response);
 	else if (strcmp(request->method, "PATCH") == 0 && t.name[0])

@@ -11,8 +11,13 @@ enum { WALL_UNKNOWN_S = 1767225600 }; /* 2026-01-01 */
 
 /* Those that exist here. */
 static const struct kind kinds[] = {
-	{ "configmaps", "ConfigMap" }, { "endpoints", "Endpoints" }, { "events", "Event" }, { "pods", "Pod" },
-	{ "services", "Service" },
+	{ "configmaps", "ConfigMap", "v1" },
+	{ "endpoints", "Endpoints", "v1" },
+	{ "events", "Event", "v1" },
+	{ "pods", "Pod", "v1" },
+	{ "services", "Service", "v1" },
+	{ "statefulsets", "StatefulSet", "apps/v1" },
+	{ "controllerrevisions", "ControllerRevision", "apps/v1" },
 };
 
 const struct kind *kind_find(const char *plural)
@@ -91,7 +96,8 @@ static struct revision *revision_new(const struct object *o, uint64_t version)
 	char head[128];
 	AUTO(text) char *body = json_print_text(o->tree, JSON_COMPACT);
 	size_t body_len = strlen(body);
-	int n = snprintf(head, sizeof(head), "{\"kind\":\"%s\",\"apiVersion\":\"v1\",", kind_find(o->kind)->name);
+	const struct kind *kind = kind_find(o->kind);
+	int n = snprintf(head, sizeof(head), "{\"kind\":\"%s\",\"apiVersion\":\"%s\",", kind->name, kind->version);
 	struct revision *r = calloc(1, sizeof(*r));
 	assert(r && n > 0 && (size_t)n < sizeof(head) && body_len > 2);
 	*r = (struct revision){ .refs = 1, .version = version, .labels = labels_text(o->tree), .head_len = (size_t)n };

@@ -273,6 +273,51 @@ static void a_cluster_begins_once(void **state)
 	check_every(tables[TABLE_BOOTSTRAP], bootstrap_is_safe);
 }
 
+static bool is_step(const struct rule *rule)
+{
+	return does(rule, ACT_PATCH_SIDECAR) || does(rule, ACT_SET_REVISION) || does(rule, ACT_EVICT) ||
+	       does(rule, ACT_HAND_OVER);
+}
+
+/* Whatever takes a pod, an agent or the lead away. */
+static const char *rollout_is_safe(const struct table *t, uint32_t f, const struct rule *rule)
+{
+	uint32_t must = bit(t, "it is known what the StatefulSet wants") |
+			bit(t, "a pod is not as the StatefulSet wants it") |
+			bit(t, "the StatefulSet leaves the replacing of pods to us") | bit(t, "all pods are there") |
+			bit(t, "the other members were asked just now") | bit(t, "every other member streams") |
+			bit(t, "the lock was renewed less than a third of its ttl ago");
+	uint32_t must_not = bit(t, "a request of the roll-out is on its way") |
+			    bit(t, "the API does not let us look at the StatefulSet") |
+			    bit(t, "the roll-out or the cluster is paused") |
+			    bit(t, "the lead is being moved, or something is done to PostgreSQL") |
+			    bit(t, "the last step was refused a moment ago");
+	bool leader = f & bit(t, "the next pod is the leader's"), alone = f & bit(t, "there is no other member");
+	bool sidecar = f & bit(t, "only the sidecar's image differs");
+	bool patched = f & bit(t, "the next pod's sidecar got its image");
+	if (is_step(rule) && ((f & must) != must || (f & must_not) != 0))
+		return "acts with something against it";
+	if (does(rule, ACT_SET_REVISION) && !(f & bit(t, "it runs with it, and the member is well")))
+		return "counts a pod as updated that is not back";
+	if (does(rule, ACT_EVICT) && (sidecar || (leader && !alone)))
+		return "takes PostgreSQL away where that need not be";
+	if (does(rule, ACT_PATCH_SIDECAR) &&
+	    (patched || (f & bit(t, "the other sidecars were away for too long") && !alone)))
+		return "takes an agent away for too long, or twice";
+	if (does(rule, ACT_HAND_OVER) && (!leader || !(f & bit(t, "another member can take over"))))
+		return "hands over without need, or to nobody";
+	if ((f & must) == must && (f & must_not) == 0 && !(f & bit(t, "the StatefulSet is to be looked at")) &&
+	    !is_step(rule) && !patched && !(leader && !alone && !(f & bit(t, "another member can take over"))))
+		return "never ends";
+	return NULL;
+}
+
+static void a_rollout_takes_one_away_at_a_time_and_ends(void **state)
+{
+	(void)state;
+	check_every(tables[TABLE_ROLLOUT], rollout_is_safe);
+}
+
 static void the_gates_open_in_one_case_only(void **state)
 {
 	(void)state;
@@ -312,6 +357,7 @@ int main(void)
 		cmocka_unit_test(a_running_server_is_only_moved_where_it_may_go),
 		cmocka_unit_test(a_stopped_server_is_only_started_where_it_may_be),
 		cmocka_unit_test(a_cluster_begins_once),
+		cmocka_unit_test(a_rollout_takes_one_away_at_a_time_and_ends),
 		cmocka_unit_test(the_gates_open_in_one_case_only),
 		cmocka_unit_test(every_action_is_named),
 	};

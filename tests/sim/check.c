@@ -303,6 +303,8 @@ void check_server_started(struct server *s)
 {
 	const struct volume *v = s->volume;
 	const char *name = s->process->pod->name;
+	if (faults_only_mild() && world->checker->quiet_leader == s->process->pod)
+		violation("I14", "the PostgreSQL of the leader %s was restarted, and nothing asked for that", name);
 	if (v->trees > 1)
 		violation("I6", "%s starts a second PostgreSQL on one data directory", name);
 	if (v->changing)
@@ -407,9 +409,11 @@ static void check_writes(struct checker *c)
 }
 
 /* Another copy of the same history that is not too far behind the one that stands still: without it nobody may take over by itself. */
-static bool somebody_could_lead(void)
+bool check_somebody_could_lead(void)
 {
 	const struct pod *stuck = faults_stuck_pod();
+	if (world->checker->leader)
+		return true;
 	if (!stuck)
 		return true;
 	const struct json *pod = api_get(world->api, "pods", stuck->name);
@@ -440,7 +444,7 @@ static void on_look(UNUSED void *arg)
 	}
 	if (world->now - quiet < recovery_bound_us())
 		return;
-	if (!c->leader && !somebody_could_lead())
+	if (!c->leader && !check_somebody_could_lead())
 		return;
 	if (!c->leader) {
 		violation("I7", "nobody leads, %" PRId64 " s after the last fault was over",

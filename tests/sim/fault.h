@@ -46,6 +46,12 @@ enum fault {
 	FAULT_PAUSE,
 	FAULT_SWITCHOVER,
 	FAULT_FAILOVER,
+	FAULT_SIDECAR_IMAGE,
+	FAULT_SIDECAR_IMAGE_SLOW,
+	FAULT_TEMPLATE,
+	FAULT_UNSCHEDULABLE,
+	FAULT_BUDGET,
+	FAULT_RIGHTS,
 	FAULT_COUNT
 };
 
@@ -65,7 +71,7 @@ struct faults {
 	bool mild, stormy; /* the phase */
 	int64_t times[3];  /* ttl, loop_wait, retry_timeout in the dynamic configuration */
 	bool paused;
-	int64_t phase_ends, last_over;
+	int64_t phase_ends, last_over, healed_at;
 	bool hard_since_calm; /* something happened that may move the lock */
 };
 

@@ -406,6 +406,8 @@ static bool restore(struct active *a, UNUSED int64_t for_us)
 		return true;
 	}
 	sim_trace("FAULT the API's store is restored to version %" PRIu64, api_version(world->api));
+	world->restored = true;
+	statefulset_restored();
 	took_effect(FAULT_RESTORE);
 	return true;
 }
@@ -556,6 +558,46 @@ static bool move_asked(struct active *a, UNUSED int64_t for_us)
 	return true;
 }
 
+/* ---- roll-outs ---- */
+
+static bool template_changed(struct active *a, UNUSED int64_t for_us)
+{
+	if (world->faults->mild && !statefulset_is_over())
+		return false; /* calm is when one thing happens at a time */
+	statefulset_new_template(a->kind == FAULT_TEMPLATE, a->kind == FAULT_SIDECAR_IMAGE_SLOW);
+	took_effect(a->kind);
+	return true;
+}
+
+static bool unschedulable(UNUSED struct active *a, UNUSED int64_t for_us)
+{
+	sim_trace("FAULT no pod is made again");
+	world->unschedulable = true;
+	return true;
+}
+
+static void schedulable(UNUSED struct active *a)
+{
+	for (int i = 0; i < world->options.members; i++)
+		fault_counts[FAULT_UNSCHEDULABLE] += !pod_of(i);
+	world->unschedulable = false;
+}
+
+static bool refuse_rollout(struct active *a, UNUSED int64_t for_us)
+{
+	sim_trace("FAULT roll-outs are refused, kind %d", a->kind);
+	a->before = api_rollout_refusals(world->api);
+	api_set_rollout(world->api, a->kind == FAULT_RIGHTS, a->kind == FAULT_BUDGET);
+	return true;
+}
+
+static void allow_rollout(struct active *a)
+{
+	api_set_rollout(world->api, false, false);
+	if (api_rollout_refusals(world->api) > a->before)
+		took_effect(a->kind);
+}
+
 const struct fault_kind fault_kinds_table[FAULT_COUNT] = {
 	[FAULT_AGENT_KILL] = { "agent killed", 60, 1, 0, 0, agent_kill, NULL },
 	[FAULT_AGENT_FREEZE] = { "agent frozen", 40, 5000, 200, 60000, agent_freeze, thaw_all },
@@ -596,6 +638,12 @@ const struct fault_kind fault_kinds_table[FAULT_COUNT] = {
 	[FAULT_PAUSE] = { "paused", 12, 0, 2000, 120000, pause_begin, pause_end },
 	[FAULT_SWITCHOVER] = { "switchover asked", 25, 0, 0, 0, move_asked, NULL },
 	[FAULT_FAILOVER] = { "failover asked", 10, 0, 0, 0, move_asked, NULL },
+	[FAULT_SIDECAR_IMAGE] = { "sidecar image changed", 15, 1, 0, 0, template_changed, NULL },
+	[FAULT_SIDECAR_IMAGE_SLOW] = { "sidecar image changed, slow", 10, 0, 0, 0, template_changed, NULL },
+	[FAULT_TEMPLATE] = { "template changed", 15, 0, 0, 0, template_changed, NULL },
+	[FAULT_UNSCHEDULABLE] = { "no pod is made again", 10, 0, 5000, 200000, unschedulable, schedulable },
+	[FAULT_BUDGET] = { "evictions refused", 8, 0, 5000, 90000, refuse_rollout, allow_rollout },
+	[FAULT_RIGHTS] = { "roll-out forbidden", 8, 0, 5000, 90000, refuse_rollout, allow_rollout },
 };
 
 int fault_kinds(void)

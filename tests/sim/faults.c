@@ -9,7 +9,7 @@ static void end_fault(struct active *a)
 	sim_cancel(&a->end);
 	fault_kinds_table[a->kind].end(a);
 	*a = (struct active){ .kind = FAULT_COUNT };
-	world->faults->last_over = world->now;
+	world->faults->last_over = world->faults->healed_at = world->now;
 }
 
 static void on_end(void *arg)
@@ -103,7 +103,7 @@ static void heal(struct faults *f)
 		  "{\"metadata\":{\"labels\":{\"application\":\"howdah\",\"cluster-name\":\"sim\"}}}");
 	fault_set_config(); /* a restored store may say that the cluster is paused */
 	net_heal();
-	f->last_over = world->now;
+	f->last_over = f->healed_at = world->now;
 	sim_trace("FAULTS over");
 }
 
@@ -125,9 +125,14 @@ static void next_phase(struct faults *f)
 static void on_next(UNUSED void *arg)
 {
 	struct faults *f = world->faults;
-	if (world->now >= f->phase_ends)
+	bool rolls = !statefulset_is_over() && check_somebody_could_lead();
+	if (!f->stormy && rolls)
+		statefulset_check_end(f->healed_at);
+	if (rolls && !f->mild)
+		f->last_over = world->now; /* it may move the lock */
+	if (world->now >= f->phase_ends && !(rolls && !f->stormy))
 		next_phase(f);
-	if (f->stormy)
+	if (f->stormy && !(f->mild && rolls))
 		inject(f);
 	else if (world->now - f->last_over > 140 * SECOND_US)
 		f->hard_since_calm = false;

@@ -61,14 +61,14 @@ void pod_changed(struct pod *pod)
 		pod->ready_due = sim_after(sim_between(500, 3000) * MS_US, NULL, on_ready_due, pod);
 }
 
-static void put_object(const struct pod *pod)
+static void put_object(struct pod *pod)
 {
-	char text[1024];
+	char text[1400], middle[800];
+	statefulset_print_pod(pod, middle, sizeof(middle));
 	snprintf(text, sizeof(text),
-		 "{\"metadata\":{\"name\":\"%s\",\"namespace\":\"default\",\"uid\":\"%s\",\"labels\":{\"application\":"
-		 "\"howdah\",\"cluster-name\":\"sim\"}},\"spec\":{\"nodeName\":\"node-%d\"},\"status\":{\"phase\":"
+		 "{\"metadata\":{\"name\":\"%s\",\"namespace\":\"default\",\"uid\":\"%s\",%s,\"status\":{\"phase\":"
 		 "\"Running\",\"podIP\":\"%s\",\"conditions\":[{\"type\":\"Ready\",\"status\":\"False\"}]}}",
-		 pod->name, pod->uid, (int)(pod->machine - world->machines), pod->ip);
+		 pod->name, pod->uid, middle, pod->ip);
 	api_delete(world->api, "pods", pod->name); /* of an older one, brought back by a restore */
 	api_put(world->api, "pods", text);
 }
@@ -152,12 +152,14 @@ void pod_agent_start(struct pod *pod)
 	pod->agent_starts++;
 	world->counters.agents++;
 	sim_trace("%s: agent starts", pod->name);
+	statefulset_agent_started(pod);
 	pod_changed(pod);
 }
 
 static void agent_destroy_now(struct pod *pod)
 {
 	struct agent_process *a = pod->agents;
+	pod->sidecar_ended = world->now;
 	pod->agents = NULL;
 	a->process->dead = true;
 	world->counters.decisions += (long)a->agent->counters.turns;
@@ -179,6 +181,13 @@ void pod_agent_kill(struct pod *pod, UNUSED struct agent_process *agent, int64_t
 	pod_changed(pod);
 	if (restart_us >= 0)
 		agent_restart_after(pod, restart_us);
+}
+
+/* Whatever it does just now: its restart after a crash is due no sooner than the image is there. */
+void pod_agent_replace(struct pod *pod, int64_t pull_us)
+{
+	pod_agent_kill(pod, pod->agents, -1);
+	agent_restart_after(pod, pull_us);
 }
 
 void pod_reap_agents(void)
@@ -230,7 +239,8 @@ void pod_container_kill(struct pod *pod, int64_t restart_us)
 
 static void forget(struct pod *pod)
 {
-	struct event **events[] = { &pod->restart_agent, &pod->restart_container, &pod->grace_over, &pod->ready_due };
+	struct event **events[] = { &pod->restart_agent, &pod->restart_container, &pod->grace_over,  &pod->ready_due,
+				    &pod->status_due,    &pod->image_due,         &pod->eviction_due };
 	for (size_t i = 0; i < ARRAY_SIZE(events); i++)
 		sim_cancel(events[i]);
 	for (int i = 0; i < world->pod_count; i++) {
@@ -268,6 +278,10 @@ static void on_create(void *arg)
 	struct member_slot *slot = arg;
 	int member = (int)(slot - world->members);
 	slot->create = NULL;
+	if (world->unschedulable) {
+		slot->create = sim_after(SECOND_US, NULL, on_create, slot);
+		return;
+	}
 	sim_trace("pg-%d: a new pod", member);
 	pod_new(member, slot->machine, slot->volume);
 	api_snapshot(world->api); /* a restored store must not bring back pods that nobody runs any more */
@@ -371,6 +385,7 @@ void kubelet_init(void)
 	log_set_sink(on_log, NULL);
 	log_set_level(world->options.trace ? LOG_INFO : LOG_WARNING);
 	write_config();
+	statefulset_init();
 	if (world->options.endpoints)
 		api_put(world->api, "endpoints",
 			"{\"metadata\":{\"name\":\"sim\",\"namespace\":\"default\",\"labels\":{\"application\":"
@@ -404,5 +419,6 @@ void kubelet_finish(void)
 		free(pod);
 	}
 	log_set_sink(NULL, NULL);
+	statefulset_finish();
 	remove(config_path);
 }

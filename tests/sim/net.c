@@ -611,6 +611,7 @@ static bool refuses_expired(UNUSED void *arg)
 static void on_change(UNUSED void *arg, const struct api_change *change)
 {
 	check_api_change(change);
+	statefulset_api_change(change);
 }
 
 void net_init(void)

@@ -201,6 +201,16 @@ static void make_empty(struct volume *v)
 	v->control = CONTROL_UNKNOWN;
 }
 
+/* As the driver: what became of a program cannot be told any more when its supervisor went away. */
+static bool program_has_ended(struct postgres *pg)
+{
+	if (pg->step == 1 && answer(pg) == ANSWERED)
+		pg->step = 2;
+	if (pg->instance.job != PG_JOB_NONE && pg->step == 2 && pg->connection == 0)
+		driver_job_over(pg, false, "the connection to the supervisor was lost");
+	return pg->instance.job != PG_JOB_NONE && pg->step == 2 && pg->run_done;
+}
+
 static void turn_run(struct postgres *pg, enum job_kind kind)
 {
 	struct volume *v = driver_volume(pg);
@@ -218,9 +228,7 @@ static void turn_run(struct postgres *pg, enum job_kind kind)
 		ask(pg, &m);
 		return;
 	}
-	if (pg->step == 1 && answer(pg) == ANSWERED)
-		pg->step = 2;
-	if (pg->instance.job == PG_JOB_NONE || pg->step != 2 || !pg->run_done)
+	if (!program_has_ended(pg))
 		return;
 	if (pg->run_ok && may_write_files(pg)) {
 		v->standby_signal = kind == JOB_CLONE;
@@ -246,9 +254,7 @@ static void turn_rewind(struct postgres *pg)
 		ask(pg, &m);
 		return;
 	}
-	if (pg->step == 1 && answer(pg) == ANSWERED)
-		pg->step = 2;
-	if (pg->instance.job == PG_JOB_NONE || pg->step != 2 || !pg->run_done)
+	if (!program_has_ended(pg))
 		return;
 	if (pg->run_ok && may_write_files(pg)) {
 		v->standby_signal = true;

@@ -84,6 +84,7 @@ struct sim_options {
 
 struct sim_counters {
 	long events, decisions, leaderships, promotions, commits, lost_commits, api_requests, agents, handovers;
+	long patches, evictions;
 	long rules; /* not used by rules that never fired */
 };
 
@@ -108,6 +109,9 @@ struct world {
 	struct clients *clients;
 	struct faults *faults;
 	struct checker *checker;
+	struct rollout_world *rollout;
+	bool restored;      /* the store was, once: what it says of templates may be older than what runs */
+	bool unschedulable; /* pods are not made again for now */
 	bool stopped;
 	char *trace[SIM_TRACE_LINES];
 	int trace_next;
@@ -170,6 +174,10 @@ struct pod {
 	struct agent_process *agents;  /* newest first */
 	struct supervisor *supervisor; /* NULL: the container is down */
 	struct event *restart_agent, *restart_container, *grace_over, *ready_due;
+	struct event *status_due, *image_due, *eviction_due; /* statefulset.c */
+	int revision, image, image_wanted, postgres; /* of the template that it was made of; the sidecar's now */
+	int sidecar_number;                          /* its containers so far */
+	int64_t sidecar_began, sidecar_ended;
 	bool ready;
 	int64_t label_off_at; /* when another one took the leader's label off it; 0: never */
 	int agent_starts, container_starts;
@@ -201,6 +209,19 @@ void pod_end(struct pod *pod);     /* everything of it dies at once */
 void pod_changed(struct pod *pod); /* its readiness may have changed */
 void pod_reap_agents(void);        /* outside any callback */
 struct pod *pod_by_ip(const char *ip);
+
+void pod_agent_replace(struct pod *pod, int64_t pull_us); /* the sidecar's container, with another image */
+
+/* ---- statefulset.c: the StatefulSet, and roll-outs ---- */
+void statefulset_init(void);
+void statefulset_finish(void);
+void statefulset_new_template(bool postgres, bool slow); /* a new sidecar image, and more than that */
+void statefulset_restored(void);
+int statefulset_print_pod(struct pod *pod, char *text, size_t size); /* the end of metadata, and spec */
+void statefulset_agent_started(struct pod *pod);
+void statefulset_api_change(const struct api_change *change);
+bool statefulset_is_over(void);
+void statefulset_check_end(int64_t since); /* I15: nothing else is broken since then */
 
 /* ---- loop.c, file.c ---- */
 struct loop *sim_loop_create(struct process *process);
@@ -363,6 +384,7 @@ void check_stream(const struct server *standby, const struct server *upstream);
 void check_data_removed(const struct volume *volume, bool own_attempt);
 void check_writers_changed(void); /* something may commit that could not, or the other way round */
 void check_fenced(struct supervisor *s);
+bool check_somebody_could_lead(void); /* by itself, were all healthy that is not broken now */
 void violation(const char *invariant, const char *format, ...) PRINTF_LIKE(2, 3);
 const char *violation_invariant(void); /* NULL: none */
 const char *violation_text(void);

@@ -343,6 +343,17 @@ static void set_postgresql(struct config *config, const struct json *settings)
 		set_text(config->bin_dir, sizeof(config->bin_dir), json_get_text(settings, "bin_dir"));
 }
 
+static void set_application(struct config *config, const struct json *settings)
+{
+	if (json_get(settings, "app_user") != NULL) {
+		set_text(config->app_user, sizeof(config->app_user), json_get_text(settings, "app_user"));
+		set_text(config->app_password, sizeof(config->app_password), json_get_text(settings, "app_password"));
+		set_text(config->app_database, sizeof(config->app_database), json_get_text(settings, "app_database"));
+	}
+	if (json_get(settings, "howdah") != NULL)
+		json_set(config->local, "howdah", json_copy(json_get(settings, "howdah")));
+}
+
 static void configure(struct config *config, char *argv[])
 {
 	struct err err;
@@ -353,6 +364,7 @@ static void configure(struct config *config, char *argv[])
 		exit(2);
 	set_local(config, settings);
 	set_postgresql(config, settings);
+	set_application(config, settings);
 	config->dynamic = json_new_object();
 	config->settings = (struct settings){ .ttl_ms = 15000, .loop_wait_ms = 1000, .use_slots = true };
 	set_text(config->name, sizeof(config->name), argv[1]);

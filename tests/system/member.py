@@ -129,9 +129,9 @@ class Member:
     def upstream(self):
         return "127.0.0.1", self.port, self.name
 
-    def sql(self, text):
+    def sql(self, text, database="postgres"):
         args = ["psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-h", self.run / "pg", "-p", self.port, "-U", "postgres", "-c", text]
-        return sh(*AS_POSTGRES, *args, "postgres", cwd="/").stdout.strip()
+        return sh(*AS_POSTGRES, *args, database, cwd="/").stdout.strip()
 
     def wait_sql(self, text, expected, seconds=20):
         deadline = time.monotonic() + seconds

@@ -156,6 +156,20 @@ static void colour_is_never_the_only_sign(void **state)
 	assert_string_equal(plain, memory);
 }
 
+static void a_rollout_is_told_in_a_sentence(void **state)
+{
+	(void)state;
+	batman();
+	replace_text(&snapshot->status_texts[0],
+		     "{\"rollout\":{\"statefulset\":\"postgres\",\"revision\":\"postgres-7\",\"updated\":0,"
+		     "\"replicas\":2,\"next\":\"postgres-1\",\"state\":\"unwell\",\"member\":\"postgres-1\","
+		     "\"reason\":\"a member does not stream\"}}");
+	snapshot->cluster.rollout_paused = true;
+	render_overview(snapshot, 300, false, &text);
+	assert_non_null(strstr(memory, " Roll-out to postgres-7: 0 of 2 pods are updated, postgres-1 is next: a member "
+				       "does not stream (postgres-1). Roll-outs are paused."));
+}
+
 static void numbers_are_words(void **state)
 {
 	static const struct {
@@ -193,6 +207,7 @@ int main(void)
 		TEST(a_primary_without_the_lock_is_pointed_out),
 		TEST(an_empty_cluster_is_told_in_words),
 		TEST(colour_is_never_the_only_sign),
+		TEST(a_rollout_is_told_in_a_sentence),
 		TEST(numbers_are_words),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -404,6 +404,24 @@ static void a_diverged_member_that_can_be_rewound_asks_the_leader(void **state U
 	assert_true(plans(ACT_STOP)); /* to be rewound */
 }
 
+static void a_rewind_left_half_done_asks_whether_the_leader_is_alive(void **state UNUSED)
+{
+	turn_replica(turn, 100);
+	turn->instance.tree = PG_TREE_DOWN;
+	turn->instance.answers = false;
+	turn_decide(turn);
+	assert_false(plans(ACT_ASK_PEERS));
+	turn->instance.data = DATA_MARKED;
+	turn->instance.rewind_marked = turn->instance.can_rewind = true;
+	turn_decide(turn);
+	assert_true(plans(ACT_ASK_PEERS));
+	turn_peer(&turn->self, "shop-2", TURN_LSN);
+	turn->self.peers[0].in_recovery = false;
+	turn_decide(turn);
+	assert_true(plans(ACT_REWIND));
+}
+
+/* It came after the holder's last renewal, so that the map of failsafe mode does not name it. */
 static void the_lock_is_given_back_while_the_archiver_goes_on(void **state UNUSED)
 {
 	turn_leader(turn, 1000);
@@ -650,6 +668,7 @@ int main(void)
 		TEST(who_leads_forgets_that_it_was_to_be_cloned_anew),
 		TEST(a_promotion_is_cancelled_when_the_lock_is_lost),
 		TEST(nobody_on_another_timeline_has_everything_of_a_primary),
+		TEST(a_rewind_left_half_done_asks_whether_the_leader_is_alive),
 		TEST(the_lock_is_given_back_while_the_archiver_goes_on),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

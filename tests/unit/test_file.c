@@ -70,6 +70,32 @@ static void what_was_written_is_read(UNUSED void **state)
 	assert_false(file_exists(in_dir("a.new")));
 }
 
+static void a_copy_replaces_the_file_and_not_what_runs_from_it(UNUSED void **state)
+{
+	struct err err;
+	char text[16];
+	size_t len;
+	struct stat st;
+	must(file_write(in_dir("from"), "new\0program", 11, 0600, &err), &err);
+	must(file_write(in_dir("to"), "old", 3, 0600, &err), &err);
+	AUTO(fd) int running = open(in_dir("to"), O_RDONLY | O_CLOEXEC);
+	must(file_copy(in_dir("from"), in_dir("to"), 0755, &err), &err);
+	must(file_read(in_dir("to"), text, sizeof(text), &len, &err), &err);
+	assert_int_equal(len, 11);
+	assert_memory_equal(text, "new\0program", 11);
+	assert_int_equal(stat(in_dir("to"), &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0755);
+	assert_int_equal(read(running, text, sizeof(text)), 3);
+	assert_false(file_copy(in_dir("nothing"), in_dir("to"), 0755, &err));
+	assert_int_equal(err.kind, ERR_MISSING);
+	assert_false(file_copy(dir, in_dir("to"), 0755, &err));
+	must(file_write(in_dir("from"), "", 0, 0600, &err), &err);
+	assert_false(file_copy(in_dir("from"), in_dir("to"), 0755, &err));
+	assert_non_null(strstr(err.text, "from is empty"));
+	must(file_read(in_dir("to"), text, sizeof(text), &len, &err), &err);
+	assert_int_equal(len, 11);
+}
+
 static void a_text_of_the_wrong_size_is_an_error(UNUSED void **state)
 {
 	struct err err;
@@ -300,6 +326,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_was_written_is_read),
+		cmocka_unit_test(a_copy_replaces_the_file_and_not_what_runs_from_it),
 		cmocka_unit_test(a_text_of_the_wrong_size_is_an_error),
 		cmocka_unit_test(a_replaced_file_is_there_whole),
 		cmocka_unit_test(a_fifo_in_the_place_of_a_file_holds_nobody),

@@ -178,11 +178,43 @@ static void what_is_no_network_is_refused(void **state)
 	}
 }
 
+static void quantities_are_those_of_kubernetes(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text;
+		int64_t bytes; /* -1: none */
+	} cases[] = {
+		{ "0", 0 },
+		{ "20Gi", 21474836480 },
+		{ "500G", 500000000000 },
+		{ "1.5Ti", 1649267441664 },
+		{ "1e9", 1000000000 },
+		{ "1E", 1000000000000000000 },
+		{ "2k", 2000 },
+		{ "0.5", 1 },
+		{ "", -1 },
+		{ "-1Gi", -1 },
+		{ "20 Gi", -1 },
+		{ "20GB", -1 },
+		{ "0x10", -1 },
+		{ "infinity", -1 },
+		{ "99Ei", -1 },
+		{ "Gi", -1 },
+	};
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		int64_t bytes = -1;
+		if (units_quantity(cases[i].text, &bytes) != (cases[i].bytes >= 0) || bytes != cases[i].bytes)
+			fail_msg("%s: %lld", cases[i].text, (long long)bytes);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(booleans_have_eight_spellings),
 		cmocka_unit_test(integers_take_units),
+		cmocka_unit_test(quantities_are_those_of_kubernetes),
 		cmocka_unit_test(positions_go_both_ways),
 		cmocka_unit_test(times_are_written_as_the_contract_says),
 		cmocka_unit_test(times_are_read),

@@ -34,6 +34,7 @@ static void member_clear(struct member *member)
 	memset(member, 0, sizeof(*member));
 	member->state = STATE_UNKNOWN;
 	member->failover_priority = 1;
+	member->sidecar_away_ms = -1;
 }
 
 /* Every pod of the selector is a member, one without a status that can be read with empty data (contract 1.2). */
@@ -41,6 +42,7 @@ static void read_member(struct object *object, const char *role_label)
 {
 	struct member *member = &object->member;
 	const char *status = object_annotation(object, "status"), *label = object_label(object, role_label);
+	const char *revision = object_label(object, "controller-revision-hash");
 	member_clear(member);
 	if (status != NULL && !status_parse(member, status))
 		member_clear(member);
@@ -50,6 +52,7 @@ static void read_member(struct object *object, const char *role_label)
 	}
 	text_copy(member->pod_uid, sizeof(member->pod_uid), object->uid);
 	text_copy(member->role_label, sizeof(member->role_label), label != NULL ? label : "");
+	text_copy(member->revision, sizeof(member->revision), revision != NULL ? revision : "");
 	member->version = object->version;
 	member->deleting = json_text(json_path(object->json, "metadata.deletionTimestamp")) != NULL;
 	member->ready = pod_is_ready(object->json);

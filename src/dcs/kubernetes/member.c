@@ -73,8 +73,8 @@ static bool status_is_there(const struct object *pod, const struct json *status)
 }
 
 /* By version and uid: a label that lands late would route to a pod that is the leader no more (safety.md S18). */
-static void pod_write(struct dcs *dcs, const struct object *pod, struct json *metadata_more,
-		      const struct write_params *how)
+void pod_write(struct dcs *dcs, const struct object *pod, struct json *more, struct json *spec,
+	       const struct write_params *how)
 {
 	char path[PATH_SIZE];
 	struct json *body = json_new_object(), *metadata = json_new_object();
@@ -82,15 +82,17 @@ static void pod_write(struct dcs *dcs, const struct object *pod, struct json *me
 	char version[32];
 	json_set_text(metadata, "namespace", dcs->params.space);
 	json_set_text(metadata, "name", pod->name);
-	for (const struct json *item = json_first(metadata_more); item != NULL; item = json_next(item))
+	for (const struct json *item = json_first(more); item != NULL; item = json_next(item))
 		json_set(metadata, json_key(item), json_copy(item));
-	json_free(metadata_more);
+	json_free(more);
 	strbuf_init(&b, version, sizeof(version));
 	strbuf_addf(&b, "%llu", (unsigned long long)pod->version);
 	if (!mutant(29))
 		json_set_text(metadata, "resourceVersion", version);
 	json_set_text(metadata, "uid", pod->uid);
 	json_set(body, "metadata", metadata);
+	if (spec != NULL)
+		json_set(body, "spec", spec);
 	object_path(dcs, KIND_PODS, pod->name, path, sizeof(path));
 	struct write_params params = *how;
 	params.feature = FEATURE_PODS;
@@ -145,7 +147,7 @@ void dcs_write_member(struct dcs *dcs, const struct dcs_member_write *write, dcs
 		store_later(dcs, done, arg, DCS_DONE, "");
 		return;
 	}
-	pod_write(dcs, pod, member_metadata(labels, write->status),
+	pod_write(dcs, pod, member_metadata(labels, write->status), NULL,
 		  &(struct write_params){ .busy = &dcs->member_busy, .done = done, .arg = arg });
 }
 
@@ -160,5 +162,5 @@ void dcs_take_label_off(struct dcs *dcs, const char *member, dcs_done *done, voi
 	struct json *metadata = json_new_object(), *labels = json_new_object();
 	set_roles(dcs, labels, (struct roles){ NULL, NULL });
 	json_set(metadata, "labels", labels);
-	pod_write(dcs, pod, metadata, &(struct write_params){ .done = done, .arg = arg });
+	pod_write(dcs, pod, metadata, NULL, &(struct write_params){ .done = done, .arg = arg });
 }

@@ -24,6 +24,8 @@ enum kind { KIND_PODS, KIND_STATE /* Endpoints or ConfigMaps */, KIND_COUNT };
 #define ANNOTATION_NEXT        "howdah.io/next-timeline"
 #define ANNOTATION_FAILSAFE    "howdah.io/failsafe-uids"
 #define ANNOTATION_TIMELINES   "howdah.io/timelines"
+#define ANNOTATION_SIDECAR     "howdah.io/sidecar"
+#define ANNOTATION_ROLLOUT     "howdah.io/rollout"
 
 /* ---- access.c: where the API is and who we are ---- */
 
@@ -224,7 +226,7 @@ void lock_finish(struct dcs *dcs);
 
 /* ---- write.c, state.c, member.c: writes of everything else ---- */
 
-enum feature { FEATURE_STATE, FEATURE_PODS, FEATURE_SERVICE, FEATURE_COUNT };
+enum feature { FEATURE_STATE, FEATURE_PODS, FEATURE_SERVICE, FEATURE_EVICTION, FEATURE_ROLLOUT, FEATURE_COUNT };
 
 struct write;
 struct write_params {
@@ -241,6 +243,57 @@ struct write_params {
 void write_start(struct dcs *dcs, const struct write_params *params);
 void writes_cancel_all(struct dcs *dcs);
 void service_ensure(struct dcs *dcs); /* state.c */
+/* member.c: by version and uid; takes metadata and spec (or NULL) and adds to them what a patch of this pod needs */
+void pod_write(struct dcs *dcs, const struct object *pod, struct json *metadata, struct json *spec,
+	       const struct write_params *how);
+
+/* ---- rollout.c: the StatefulSet, and how pods differ from what it wants ---- */
+
+enum { DIFFERENCES_MAX = 16 };
+
+struct difference {
+	char revision[NAME_SIZE];
+	enum revision_change change; /* from it to the wanted one */
+};
+
+struct look;
+struct rollout {
+	struct wanted_set set;
+	char image[URL_SIZE * 2]; /* that the sidecar is to have; "": there is none */
+	struct json *wanted;      /* the ControllerRevision set.revision; NULL: not read yet */
+	int difference_count;
+	struct difference differences[DIFFERENCES_MAX];
+	struct look *look; /* NULL: none is on its way */
+};
+void rollout_read(const struct dcs *dcs, struct cluster *cluster); /* into the set and its members */
+void rollout_finish(struct dcs *dcs);
+
+/* ---- events.c ---- */
+
+enum { EVENTS_MAX = 16 };
+
+struct event {
+	int count, sent;         /* how often it was said, of which the API knows; 0: a free place */
+	bool is_warning, exists; /* exists: in the API, as far as we know */
+	char reason[48], text[512], name[OBJECT_NAME_SIZE];
+	int64_t first_us, last_us;
+	struct instant last, told;
+	int tries; /* that failed, in a row */
+};
+
+struct events {
+	struct event list[EVENTS_MAX];
+	struct event *sending; /* on its way, with this count */
+	int sending_count;
+	struct http_call *call;
+	struct loop_timer *timer;
+	bool is_waiting; /* the timer is set to when the next one may be sent */
+	int tokens;
+	struct instant refilled, not_before;
+	struct complaint forbidden;
+};
+void events_init(struct dcs *dcs);
+void events_finish(struct dcs *dcs);
 
 /* ---- store.c ---- */
 
@@ -276,7 +329,9 @@ struct dcs {
 	struct view *view;
 	struct lock lock;
 	struct complaint refused[FEATURE_COUNT];
+	struct rollout rollout;
 	bool member_busy, service_done, service_busy;
+	struct events events;
 	struct waiter *waiters;
 	struct later *laters;
 	struct loop_timer *timer; /* events and laters */

@@ -163,6 +163,15 @@ void dcs_write_history(struct dcs *dcs, const char *history_text, const char *be
 	config_write(dcs, annotations, &(struct write_params){ .done = done, .arg = arg });
 }
 
+void dcs_pause_rollout(struct dcs *dcs, bool paused, dcs_done *done, void *arg)
+{
+	if (refused(dcs, config_obstacle(dcs), done, arg))
+		return;
+	struct json *annotations = json_new_object();
+	json_set_text(annotations, ANNOTATION_ROLLOUT, paused ? "paused" : NULL);
+	config_write(dcs, annotations, &(struct write_params){ .repeat = true, .done = done, .arg = arg });
+}
+
 /* By the selector, as a collection: what carries the labels of this cluster and nothing else (contract 1.1). */
 void dcs_remove(struct dcs *dcs, dcs_done *done, void *arg)
 {

@@ -331,6 +331,7 @@ struct dcs *kubernetes_create(struct loop *loop, struct http_client *http, const
 	assert(dcs->view != NULL);
 	dcs->view->stale = true;
 	dcs->timer = loop_timer_create(loop, on_timer, dcs);
+	events_init(dcs);
 	if (!client_init(dcs, err)) {
 		dcs_destroy(dcs);
 		return NULL;
@@ -368,9 +369,11 @@ void dcs_destroy(struct dcs *dcs)
 	if (dcs == NULL)
 		return;
 	bypass_finish(dcs);
+	events_finish(dcs);
 	lock_finish(dcs);
 	writes_cancel_all(dcs);
 	calls_cancel_all(dcs);
+	rollout_finish(dcs);
 	drop_waiting(dcs);
 	for (int kind = 0; kind < KIND_COUNT; kind++) {
 		watch_finish(&dcs->watches[kind]);

@@ -253,5 +253,6 @@ void view_build(const struct dcs *dcs)
 	read_move(store_failover(dcs), &view->cluster);
 	read_members(&dcs->caches[KIND_PODS], dcs->params.name, view);
 	read_failsafe(store_leader(dcs), &view->cluster);
+	rollout_read(dcs, &view->cluster);
 	view->cluster.initializer_gone = initializer_is_gone(store_config(dcs), &view->cluster);
 }

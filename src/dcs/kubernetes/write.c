@@ -13,9 +13,9 @@ struct write {
 };
 
 static const char *const feature_text[] = {
-	[FEATURE_STATE] = "cluster state",
-	[FEATURE_PODS] = "pod status and labels",
-	[FEATURE_SERVICE] = "the -config Service",
+	[FEATURE_STATE] = "cluster state",         [FEATURE_PODS] = "pod status and labels",
+	[FEATURE_SERVICE] = "the -config Service", [FEATURE_EVICTION] = "eviction",
+	[FEATURE_ROLLOUT] = "the roll-out",
 };
 static_assert(ARRAY_SIZE(feature_text) == FEATURE_COUNT, "a name for each feature");
 
@@ -47,7 +47,14 @@ void writes_cancel_all(struct dcs *dcs)
 
 static const char *resource_text(const struct write *write)
 {
-	return write->params.feature == FEATURE_SERVICE ? "services" : kind_text(write->dcs, write->params.kind);
+	switch (write->params.feature) {
+	case FEATURE_SERVICE:
+		return "services";
+	case FEATURE_EVICTION:
+		return "pods/eviction";
+	default:
+		return kind_text(write->dcs, write->params.kind);
+	}
 }
 
 static const char *verb_text(const char *method)
@@ -66,6 +73,7 @@ static void write_forbidden(struct write *write, const char *answer)
 	strbuf_init(&b, text, sizeof(text));
 	strbuf_addf(&b, "not allowed to %s %s in namespace %s", verb, resource_text(write), dcs->params.space);
 	complaint_say(&dcs->refused[write->params.feature], dcs->loop, "%s (%s)", text, answer);
+	dcs_say(dcs, &(struct dcs_notice){ "Forbidden", text, true });
 	write_end(write, DCS_REFUSED, text);
 }
 
@@ -123,9 +131,15 @@ static void write_done(struct write *write, const struct http_answer *answer)
 	struct dcs *dcs = write->dcs;
 	enum feature feature = write->params.feature;
 	complaint_end(&dcs->refused[feature], feature_text[feature]);
-	if (feature != FEATURE_SERVICE)
+	if (feature != FEATURE_SERVICE && feature != FEATURE_EVICTION)
 		store_put_answer(dcs, write->params.kind, answer);
 	write_end(write, DCS_DONE, "");
+}
+
+/* A PodDisruptionBudget says no to an eviction with 429. */
+static bool is_against_budget(const struct write *write, const struct http_answer *answer)
+{
+	return write->params.feature == FEATURE_EVICTION && answer->status == 429;
 }
 
 static void on_answer(void *arg, const struct http_answer *answer)
@@ -137,7 +151,7 @@ static void on_answer(void *arg, const struct http_answer *answer)
 		write_done(write, answer);
 	} else if (answer->status == 409 && write->params.feature != FEATURE_SERVICE) {
 		write_look(write);
-	} else if (answer->status == 409) {
+	} else if (answer->status == 409 || is_against_budget(write, answer)) {
 		write_end(write, DCS_CONFLICT, text);
 	} else if (answer->status == 403) {
 		write_forbidden(write, text);

@@ -194,16 +194,18 @@ def merge(into, patch):
 class Cluster:
     """Members on the machines of a bed; scope and namespace of its own."""
 
-    def __init__(self, kube, namespace, mode="configmaps", ttl=5, size=3, scope="shop", **dynamic):
+    member_type = Member
+
+    def __init__(self, kube, namespace, mode="configmaps", ttl=5, size=3, scope="shop", account=None, **dynamic):
         self.kube, self.net, self.namespace, self.mode, self.scope = kube, kube.net, namespace, mode, scope
         lab = {"ttl": ttl, "loop_wait": 1, "retry_timeout": 1.5} if ttl < 10 else {"ttl": ttl, "loop_wait": 5, "retry_timeout": 5}
         self.dynamic = {**lab, "primary_start_timeout": 0, "postgresql": {"parameters": {"max_connections": 50, "shared_buffers": "16MB",
                         "fsync": "off", "wal_keep_size": "128MB"}}, **dynamic}
         self.home = tempfile.mkdtemp(prefix="howdah-")
         os.chmod(self.home, 0o755)
-        self.account = kube.account(namespace, mode=mode)
+        self.account = account or kube.account(namespace, mode=mode)
         machines = [m for m in self.net.members][:size]
-        self.members = [Member(self, machine, f"{scope}-{i}") for i, machine in enumerate(machines)]
+        self.members = [self.member_type(self, machine, f"{scope}-{i}") for i, machine in enumerate(machines)]
         self.since = kube.mark()
 
     def __getitem__(self, name):

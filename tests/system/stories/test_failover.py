@@ -1,5 +1,6 @@
 """What happens to clients when a leader goes, in every way it can; the writer judges."""
 import os
+import pathlib
 import shutil
 import signal
 import time
@@ -84,15 +85,22 @@ def test_agent_killed_and_back_clients_notice_nothing(make_ready, watch, note):
 def test_agent_replaced_by_another_binary(make_ready, watch):
     cluster, leader = make_ready(ttl=20)
     writer = watch(cluster)
-    other = cluster.home + "/howdah-next"
-    shutil.copy(BUILD / "howdah", other)
-    os.chmod(other, 0o755)
+    there = pathlib.Path(cluster.home, "next")
+    there.mkdir()
+    for program in ("howdah", "howdah-supervisor"):
+        shutil.copy(BUILD / program, there / program)
+        os.chmod(there / program, 0o755)
+    (there / "howdah-supervisor").open("ab").write(b"of the next version")
+    other, placed = str(there / "howdah"), leader.run / "bin" / "howdah-supervisor"
+    assert placed.read_bytes() == (BUILD / "howdah-supervisor").read_bytes()
     began, postmaster = now(), leader.postmaster()
     leader.kill_agent(signal.SIGTERM)
     leader.start_agent(binary=other)
     wait(lambda: leader.rest("/primary")[0] == 200, "the new agent leads")
     wait_for_writes(writer, now() + 1)
     assert os.readlink(f"/proc/{leader.agent.pid}/exe") == other
+    assert placed.read_bytes() == (there / "howdah-supervisor").read_bytes() and os.access(placed, os.X_OK)
+    assert f":{os.stat(leader.data).st_uid}:" in (leader.run / "passwd").read_text()
     assert leader.postmaster() == postmaster and writer.gap_around(began) < 1
 
 

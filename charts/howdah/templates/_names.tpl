@@ -1,0 +1,74 @@
+{{- define "howdah.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 40 | trimSuffix "-" -}}
+{{- end -}}
+
+{{/* The cluster's name: pods, their label of the revision and the objects of the agents must fit into 63 characters with it. */}}
+{{- define "howdah.fullname" -}}
+{{- if .Values.fullnameOverride -}}
+{{- .Values.fullnameOverride -}}
+{{- else if contains (include "howdah.name" .) .Release.Name -}}
+{{- .Release.Name | trunc 40 | trimSuffix "-" -}}
+{{- else -}}
+{{- printf "%s-%s" .Release.Name (include "howdah.name" .) | trunc 40 | trimSuffix "-" -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Part of the agents' selector, with cluster-name, which only pods and the agents' own objects carry. */}}
+{{- define "howdah.clusterLabels" -}}
+app.kubernetes.io/name: {{ include "howdah.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
+{{- define "howdah.selector" -}}
+{{ include "howdah.clusterLabels" . }}
+cluster-name: {{ include "howdah.fullname" . }}
+{{- end -}}
+
+{{- define "howdah.labels" -}}
+{{ include "howdah.clusterLabels" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{- with .Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{/* name, labels and annotations of an object: (list $ "suffix" annotations) */}}
+{{- define "howdah.metadata" -}}
+{{- $top := index . 0 -}}
+name: {{ include "howdah.fullname" $top }}{{ index . 1 }}
+namespace: {{ $top.Release.Namespace }}
+labels:
+  {{- include "howdah.labels" $top | nindent 2 }}
+{{- with merge (dict) (index . 2) $top.Values.commonAnnotations }}
+annotations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
+{{- define "howdah.serviceAccount" -}}
+{{- if .Values.serviceAccount.create -}}
+{{- default (include "howdah.fullname" .) .Values.serviceAccount.name -}}
+{{- else -}}
+{{- default "default" .Values.serviceAccount.name -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "howdah.secret" -}}
+{{- default (include "howdah.fullname" .) .Values.auth.existingSecret -}}
+{{- end -}}
+
+{{/* (list image fallback-tag) */}}
+{{- define "howdah.image" -}}
+{{- $image := index . 0 -}}
+{{- if $image.digest -}}
+{{- printf "%s@%s" $image.repository $image.digest -}}
+{{- else -}}
+{{- printf "%s:%s" $image.repository (default (index . 1) $image.tag) -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "howdah.database" -}}
+{{- default .Values.auth.username .Values.auth.database -}}
+{{- end -}}

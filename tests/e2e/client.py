@@ -1,0 +1,127 @@
+"""A client of the Service, all the time: a new connection every 50 ms, one row each, remembered when it was acknowledged.
+
+It lives on a node, where kube-proxy rewrites the Service's address. Verdicts are those of tests/system/stories/writer.py.
+"""
+import select
+import threading
+import time
+
+import psycopg2
+import psycopg2.extensions as ext
+import writer
+from server import wait
+
+PERIOD_S = 0.05
+ANSWER_S = 1.0
+LANES = int(ANSWER_S / PERIOD_S) + 2  # a lane is free again before its next turn, whatever happened to the one before
+WRITE = ("insert into story(writer) values (%s) returning"
+         " ('x' || substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8))::bit(32)::int, id, host(inet_server_addr())")
+
+
+class _Late(Exception):
+    pass
+
+
+class _Lane(threading.Thread):
+    def __init__(self, client, number):
+        super().__init__(daemon=True)
+        self.client, self.number = client, number
+
+    def run(self):
+        client = self.client
+        turn = client.begun + self.number * PERIOD_S
+        with client.net.inside(client.machine):
+            while not client.stopping.wait(max(0, turn - time.monotonic())):
+                try:
+                    self._once()
+                except (psycopg2.Error, OSError, _Late) as error:
+                    client.failed(str(error).strip())
+                turn += LANES * PERIOD_S
+
+    def _once(self):
+        deadline = time.monotonic() + ANSWER_S
+        connection = psycopg2.connect(**self.client.target, async_=1)
+        try:
+            finish(connection, deadline)
+            with connection.cursor() as cursor:
+                started = time.monotonic()
+                cursor.execute(WRITE, ("client",))
+                finish(connection, deadline)
+                timeline, row, address = cursor.fetchone()
+            self.client.add(writer.Commit(address, timeline, row, started, time.monotonic()))
+        finally:
+            connection.close()
+
+
+def finish(connection, deadline):
+    """psycopg2's asynchronous protocol, with a deadline: a frozen or unreachable server answers nothing."""
+    while True:
+        state = connection.poll()
+        if state == ext.POLL_OK:
+            return
+        sockets = ([connection], []) if state == ext.POLL_READ else ([], [connection])
+        left = deadline - time.monotonic()
+        if left <= 0 or not any(select.select(*sockets, [], left)):
+            raise _Late("no answer")
+
+
+class Client(writer.Writer):
+    """`machine` is the node where it lives; commits carry the address of the pod that took them. `host` instead of the Service."""
+
+    def __init__(self, release, machine, host=None):
+        super().__init__([])
+        self.net, self.machine = release.bed.net, machine
+        self.target = {"host": host or release.service_address(), "dbname": "postgres", "user": "postgres", "password": release.password,
+                       "application_name": "client"}
+        self.begun = time.monotonic()
+        self.failures = []
+        self.probes = [_Lane(self, number) for number in range(LANES)]
+
+    def __enter__(self):
+        super().__enter__()
+        wait(lambda: len(self.commits) > 20, "the client's first rows", 20)
+        return self
+
+    def failed(self, why):
+        with self.lock:
+            self.failures.append((time.monotonic(), why))
+
+    def errors_since(self, moment):
+        with self.lock:
+            return [why for at, why in self.failures if at >= moment]
+
+    def wait_for_writes(self, moment, timeout_s=60):
+        """A row that began after this moment."""
+        return wait(lambda: self.first_after(moment), "a row of the client", timeout_s)
+
+    def check_nothing_lost(self, member):
+        """Everything that was acknowledged so far is in the member's table."""
+        acknowledged = {commit.row for commit in self.snapshot()}
+        rows = set(map(int, member.psql("select id from story").split()))
+        lost = sorted(acknowledged - rows)
+        assert not lost, f"{len(lost)} of {len(acknowledged)} acknowledged rows are lost: {lost[:5]}"
+        return len(acknowledged)
+
+
+class Session:
+    """One connection that stays; alive() says that it is still the same one."""
+
+    def __init__(self, net, machine, target):
+        with net.inside(machine):
+            self.connection = psycopg2.connect(**{"connect_timeout": 5, **target})
+        self.connection.autocommit = True
+        self.backend = self._ask("select pg_backend_pid()")
+
+    def alive(self):
+        try:
+            return self._ask("select pg_backend_pid()") == self.backend
+        except psycopg2.Error:
+            return False
+
+    def close(self):
+        self.connection.close()
+
+    def _ask(self, sql):
+        with self.connection.cursor() as cursor:
+            cursor.execute(sql)
+            return cursor.fetchone()[0]

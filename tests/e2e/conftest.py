@@ -1,0 +1,85 @@
+"""One bed of three nodes for a run; a namespace under the restricted profile and a release for each module or test."""
+import time
+
+import pytest
+
+import bed as bedlib
+import client as clientlib
+import images
+import release as releaselib
+
+
+@pytest.fixture(scope="session")
+def archives(tmp_path_factory):
+    """Images, before the bed is there: in it nothing can be downloaded."""
+    why = bedlib.unsupported()
+    if why:
+        pytest.skip(why)
+    begun = time.monotonic()
+    made = [images.postgres_archive(), *images.sidecar_archives(tmp_path_factory.mktemp("images"))]
+    print(f"images_s: {time.monotonic() - begun:.1f}")
+    return made
+
+
+@pytest.fixture(scope="session")
+def bed(archives):
+    try:
+        with bedlib.started(archives) as started:
+            print(f"bed_s: {started.start_s:.1f}")
+            yield started
+    except bedlib.Unavailable as why:
+        pytest.skip(str(why))
+
+
+@pytest.fixture(scope="module")
+def make_release(bed):
+    """Installs a cluster in a namespace of its own, or in a given one; the last of the module leaves free volumes behind."""
+    made = bed.releases = []
+
+    def make(namespace=None, **options):
+        bed.make_volumes()
+        made.append(releaselib.Release(bed, namespace or releaselib.new_namespace(bed), **options))
+        made[-1].install()
+        return made[-1]
+
+    yield make
+    bed.heal()
+    bed.releases = []
+    for namespace in {release.namespace for release in made}:
+        bed.remove_namespace(namespace)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item):
+    """A failed test tells what its clusters look like, as long as they do."""
+    report = (yield).get_result()
+    bed = item.funcargs.get("bed") if hasattr(item, "funcargs") else None
+    if report.failed and bed and report.when != "teardown":
+        for release in bed.releases:
+            release.tell()
+
+
+@pytest.fixture
+def watch(bed):
+    """Starts a client on a release's Service, living on the given node; its verdict is asked at the end, whatever the test checked."""
+    clients = []
+
+    def start(release, machine, **options):
+        clients.append(clientlib.Client(release, machine, **options))
+        return clients[-1].__enter__()
+
+    yield start
+    together = clientlib.writer.Writer([])
+    for client in clients:
+        client.stop()
+        together.commits += client.commits
+    together.check_one_primary()
+
+
+@pytest.fixture
+def note(record_property):
+    """A figure for the report: printed and kept with the test."""
+    def say(name, value):
+        record_property(name, value)
+        print(f"{name}: {value:.2f}" if isinstance(value, float) else f"{name}: {value}")
+    return say

@@ -1,0 +1,152 @@
+"""A cluster of howdah in the bed, as a person sees it: installed, asked by kubectl, watched by a client on its Service."""
+import json
+import sys
+import uuid
+
+import images
+from chart import CHART
+from server import wait
+
+RESTRICTED = {f"pod-security.kubernetes.io/{what}": "restricted" for what in ("enforce", "warn", "audit")}
+READY_S = 90
+PASSWORD = "super-secret"
+
+
+def new_namespace(bed):
+    """Pods that want more than the restricted profile allows are refused there."""
+    name = "e2e-" + uuid.uuid4().hex[:8]
+    bed.control.admin.create("namespaces", None, {"metadata": {"name": name, "labels": RESTRICTED}})
+    return name
+
+
+class Pod:
+    """A member by its name; what is asked about is whoever has the name now."""
+
+    def __init__(self, release, name):
+        self.release, self.name = release, name
+
+    @property
+    def object(self):
+        return self.release.api.get("pods", self.release.namespace, self.name)
+
+    @property
+    def uid(self):
+        return self.object["metadata"]["uid"]
+
+    @property
+    def node(self):
+        return self.object["spec"].get("nodeName")
+
+    @property
+    def address(self):
+        return self.object["status"].get("podIP")
+
+    def container(self, name):
+        """Its status: containerID, restartCount ..."""
+        status = self.object["status"]
+        found = [c for c in status.get("initContainerStatuses", []) + status.get("containerStatuses", []) if c["name"] == name]
+        return found[0] if found else {}
+
+    def is_ready(self):
+        conditions = {c["type"]: c["status"] for c in self.object["status"].get("conditions", [])}
+        return conditions.get("Ready") == "True"
+
+    def psql(self, sql, timeout=20):
+        """As the superuser inside PostgreSQL's container."""
+        ask = ("psql", "-d", "postgres", "-XAtqc", sql)
+        return self.release.kubectl("exec", self.name, "-c", "postgres", "--", *ask, timeout=timeout).strip()
+
+    def howdahctl(self, *arguments):
+        return self.release.kubectl("exec", self.name, "-c", "howdah", "--", "howdahctl", *arguments)
+
+    def log(self, container="howdah", *options):
+        return self.release.kubectl("logs", self.name, "-c", container, *options)
+
+
+class Release:
+    """`settings` go to Helm as they are: KEY=VALUE, over what every cluster here has."""
+
+    def __init__(self, bed, namespace, name="shop", settings=()):
+        self.bed, self.namespace, self.name = bed, namespace, name
+        self.settings = settings
+        self.api = bed.control.admin
+        self.since = bed.control.mark()
+        self.user = f"system:serviceaccount:{namespace}:{name}"
+
+    password = PASSWORD
+
+    def kubectl(self, *arguments, **options):
+        return self.bed.kubectl(*arguments, namespace=self.namespace, **options)
+
+    def install(self):
+        """What Helm says to whoever has installed it."""
+        return self.helm("install", self.name, CHART, *self._set(), values=self._values())
+
+    def uninstall(self):
+        return self.helm("uninstall", self.name)
+
+    def helm(self, *arguments, **options):
+        return self.bed.helm.run(*arguments, "--namespace", self.namespace, **options)
+
+    def _set(self):
+        return [word for setting in self.settings for word in ("--set", setting)]
+
+    def _values(self):
+        sidecar, postgres = (name.rpartition(":")[::2] for name in (images.SIDECAR, images.postgres_name()))
+        return {
+            "fullnameOverride": self.name, "image": {"repository": sidecar[0], "tag": sidecar[1]},
+            "postgres": {"image": {"repository": postgres[0], "tag": postgres[1]},
+                         "parameters": {"shared_buffers": "16MB", "max_connections": 50}},
+            "auth": {"passwords": {"superuser": PASSWORD}}, "persistence": {"size": "1Gi"},
+        }
+
+    def pods(self):
+        """By name; those that are being deleted too."""
+        selector = {"cluster-name": self.name}
+        return [Pod(self, pod["metadata"]["name"]) for pod in self.api.list("pods", self.namespace, selector)]
+
+    def __getitem__(self, ordinal):
+        return Pod(self, f"{self.name}-{ordinal}")
+
+    def labelled(self, role="primary"):
+        return [pod["metadata"]["name"] for pod in self.api.list("pods", self.namespace, {"cluster-name": self.name, "role": role})]
+
+    def leader(self):
+        names = self.labelled()
+        return Pod(self, names[0]) if len(names) == 1 else None
+
+    def wait_ready(self, count, timeout_s=READY_S):
+        """So many pods, all ready, one labelled primary and the others streaming from it; returns the leader."""
+        def ready():
+            pods, leader = self.pods(), self.leader()
+            if len(pods) != count or leader is None or not all(pod.is_ready() for pod in pods):
+                return None
+            streaming = leader.psql("select count(*) from pg_stat_replication where state = 'streaming'")
+            return leader if streaming == str(count - 1) else None
+        return wait(lambda: _calm(ready), f"{count} members, ready and streaming", timeout_s)
+
+    def service_address(self, suffix=""):
+        return self.api.get("services", self.namespace, self.name + suffix)["spec"]["clusterIP"]
+
+    def forbidden(self):
+        """What the agents asked for and were refused."""
+        return self.bed.control.forbidden(self.user, self.since)
+
+    def tell(self):
+        """All there is, for whoever must find out what went wrong."""
+        out = sys.stderr
+        with_errors = [("get", "pods", "-o", "wide", "-L", "role"), ("get", "events", "--sort-by=.lastTimestamp"), ("get", "pvc")]
+        for question in with_errors:
+            print(f"\n===== kubectl {' '.join(question)}\n{_calm(lambda q=question: self.kubectl(*q))}", file=out)
+        for pod in self.pods():
+            print(f"\n===== {pod.name}: {json.dumps(pod.object['status'], indent=1)[-3000:]}", file=out)
+            for container in ("howdah", "postgres"):
+                print(f"----- {pod.name}, {container}\n{_calm(lambda p=pod, c=container: p.log(c, '--tail=60'))}", file=out)
+
+
+def _calm(question):
+    """A refusal is no answer yet: None."""
+    try:
+        return question()
+    except RuntimeError as refused:
+        return None if "tell" not in str(refused) else str(refused)

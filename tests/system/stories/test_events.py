@@ -1,0 +1,146 @@
+"""What `kubectl describe pod` tells: changes of role, how a member came back, and why one does not start."""
+import os
+import shutil
+import signal
+import subprocess
+import time
+
+from bed import BIN, USER, Member, holds, wait
+
+
+def told(cluster, member):
+    """{reason: [message]} of the Events of a member's pod, oldest first."""
+    pod = cluster.kube.admin.get("pods", cluster.namespace, member.name)["metadata"]
+    events = [e for e in cluster.kube.admin.list("events", cluster.namespace) if e["involvedObject"].get("uid") == pod["uid"]]
+    reasons = {}
+    for event in sorted(events, key=lambda e: int(e["metadata"]["resourceVersion"])):
+        assert event["involvedObject"]["kind"] == "Pod" and event["source"]["component"] == "howdah" and event["count"] >= 1
+        reasons.setdefault(event["reason"], []).append(event["message"])
+    return reasons
+
+
+def wait_told(cluster, member, reason, part, seconds=20):
+    def said():
+        return next((m for m in told(cluster, member).get(reason, []) if part in m), None)
+    return wait(said, f"{member.name}: {reason}: {part}", seconds)
+
+
+def others(cluster, leader):
+    return [m for m in cluster.members if m is not leader]
+
+
+def holder_beside(cluster, former):
+    name = cluster.leader_object().get("leader")
+    return name if name != former.name else None
+
+
+def test_a_failover_is_told_by_both(make_ready):
+    cluster, old = make_ready()
+    wait_told(cluster, old, "Promoted", "leader of a new cluster")
+    for replica in others(cluster, old):
+        wait_told(cluster, replica, "Rejoined", "cloned")
+    os.kill(old.postmaster(), signal.SIGKILL)
+    wait_told(cluster, old, "Crashed", "without having been told to")
+    new = wait(lambda: next((m for m in others(cluster, old) if cluster.leader() is m), None), "another leads", 30)
+    wait_told(cluster, new, "Promoted", f"after {old.name} gave the lock up")
+    wait_told(cluster, old, "Demoted", "the lock is released")
+    cluster.wait_ready()
+    wait_told(cluster, old, "Rejoined", f"streams from {new.name} on timeline 2")
+
+
+def test_a_switchover_is_told_as_one(make_ready):
+    cluster, leader = make_ready()
+    candidate = others(cluster, leader)[0]
+    assert leader.ask("/switchover", {"leader": leader.name, "candidate": candidate.name})[0] == 200
+    cluster.wait_ready()
+    wait_told(cluster, leader, "HandedOver", f"to {candidate.name}")
+    wait_told(cluster, candidate, "Promoted", f"after {leader.name} gave the lock up")
+    wait_told(cluster, leader, "Rejoined", "nothing of its own was missing there")
+    assert not {"Fenced", "Crashed", "Demoted"} & set(told(cluster, leader))
+
+
+def test_a_cut_off_leader_tells_it_afterwards(make_ready):
+    cluster, leader = make_ready()
+    cluster.net.cut(leader.machine, "all")
+    new = cluster[wait(lambda: holder_beside(cluster, leader), "another leads", 30)]
+    wait_told(cluster, new, "Promoted", f"after {leader.name} had not renewed the lock")
+    cluster.net.heal(leader.machine, "all")
+    cluster.wait_ready(90)
+    assert {"Demoted", "Fenced"} & set(wait(lambda: {"Demoted", "Fenced"} & set(told(cluster, leader)), "it tells how it ended", 60))
+
+
+def test_an_agent_that_restarts_tells_nothing_new(make_ready):
+    cluster, leader = make_ready(ttl=20)
+    wait_told(cluster, leader, "Promoted", "new cluster")
+    before = told(cluster, leader)
+    leader.kill_agent()
+    leader.start_agent()
+    wait(lambda: leader.rest("/primary")[0] == 200, "the agent leads again")
+    holds(lambda: told(cluster, leader) == before, 2, "nothing is told")
+
+
+def test_why_a_member_does_not_start_is_told_once_and_counted(make_ready):
+    cluster, leader = make_ready(size=2)
+    stranger = Member(cluster, "m2", "shop-9")
+    cluster.members.append(stranger)
+    stranger.write_config()
+    subprocess.run([f"{BIN}/initdb", "-D", str(stranger.data), "-N"], user=USER, check=True, capture_output=True, cwd="/")
+    stranger.start()
+    message = wait_told(cluster, stranger, "CannotStart", "the volume belongs to cluster")
+    assert "Nothing was changed" in message and "docs/operations.md" in message
+    assert stranger.log().count("CannotStart: the volume belongs to cluster") == 1
+    assert told(cluster, stranger).keys() == {"CannotStart"}
+
+
+def test_a_wrong_password_and_a_foreign_directory_are_told(make_ready):
+    cluster, leader = make_ready(size=2)
+    wrong, messy = Member(cluster, "m2", "shop-8"), Member(cluster, "m3", "shop-9")
+    cluster.members += [wrong, messy]
+    wrong.overrides = {"postgresql": {"authentication": {"replication": {"password": "wrong"}}}}
+    messy.data.mkdir()
+    (messy.data / "holiday.jpg").write_text("x")
+    if USER:
+        shutil.chown(messy.data, USER, USER)
+    for member in (wrong, messy):
+        member.start()
+    wait_told(cluster, wrong, "CannotClone", "password authentication failed", 40)
+    wait_told(cluster, messy, "CannotStart", "is not PostgreSQL's")
+    assert (messy.data / "holiday.jpg").read_text() == "x"
+
+
+def test_empty_volumes_under_a_state_that_has_data_are_told(make_cluster):
+    """Reinstalled, with the volumes removed and the state kept: nobody begins a cluster over it."""
+    cluster = make_cluster(size=2)
+    labels = {**cluster.members[0].settings()["kubernetes"]["labels"], "cluster-name": cluster.scope}
+    body = {"metadata": {"name": "shop-config", "labels": labels, "annotations": {"initialize": "7391000000000000417"}}}
+    cluster.kube.admin.create("configmaps", cluster.namespace, body)
+    cluster.start()
+    for member in cluster.members:
+        message = wait_told(cluster, member, "CannotStart", "the volume is empty", 50)
+        assert "7391000000000000417" in message and "howdahctl remove" in message
+        assert member.postmaster() is None and not member.data.exists()
+
+
+def test_without_the_right_nothing_else_is_different(make_cluster, request):
+    cluster = make_cluster(size=2)
+    cluster.may_be_forbidden = True
+    rules = [rule for rule in cluster.kube.rules(cluster.namespace) if rule["resources"] != ["events"]]
+    cluster.kube.set_rules(cluster.namespace, rules)
+    wait(lambda: forbidden_to_ask(cluster), "the server has taken the right away")
+    cluster.start()
+    leader = cluster.wait_ready()
+    wait(lambda: "not allowed to create events" in leader.log(), "it says so")
+    began = time.monotonic()
+    os.kill(leader.postmaster(), signal.SIGKILL)
+    wait(lambda: cluster.leader() not in (None, leader), "another leads", 20)
+    assert time.monotonic() - began < 10
+    assert leader.log().count("not allowed to create events") == 1
+    assert not told(cluster, leader)
+
+
+def forbidden_to_ask(cluster):
+    review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview",
+              "spec": {"resourceAttributes": {"namespace": cluster.namespace, "verb": "create", "resource": "events"}}}
+    client = cluster.account.client()
+    answer = client.request("POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", review)
+    return not answer["status"]["allowed"]
