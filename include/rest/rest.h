@@ -33,7 +33,7 @@ struct rest_view {
 	bool failsafe_active;                          /* a ping of a primary was accepted less than a ttl ago */
 	const char *failsafe_free_uid;                 /* our pod's, if no primary can count on us; NULL: one can */
 	const char *lacks;                             /* rejoin_lacks(); NULL or "": nothing */
-	const char *trouble;                           /* what a person has to do something about; "": nothing */
+	const char *trouble; /* what keeps this member down until a person does something; NULL: nothing known */
 	const char *rollout; /* what the leader says of it, a JSON object; "" or NULL: nothing */
 	enum member_state state;
 	enum member_role role;

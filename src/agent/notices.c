@@ -10,16 +10,16 @@
 #include <string.h>
 #include <time.h>
 
-enum { TEXT_SIZE = 512 };
+enum { TEXT_SIZE = 768 };
 
 enum way { WAY_NONE, WAY_STARTED, WAY_CLONED, WAY_REWOUND };
 
 /* Something that keeps PostgreSQL from running, until a person does something about it. */
 struct problem {
 	const char *reason;
-	bool (*holds)(const struct situation *s);
+	bool (*holds)(const struct situation *s, const struct agent *agent);
 	int64_t patience_ms; /* it may be passing */
-	void (*print)(const struct situation *s, struct strbuf *to);
+	void (*print)(const struct situation *s, const struct agent *agent, struct strbuf *to);
 };
 enum { PROBLEMS_MAX = 8 };
 
@@ -33,6 +33,7 @@ struct notices {
 	bool gave_up;           /* ... and it released it */
 	struct instant problem_since[PROBLEMS_MAX];
 	bool problem_told[PROBLEMS_MAX];
+	char problem_text[PROBLEMS_MAX][TEXT_SIZE];
 };
 
 /* ---- to the log and to the store ---- */
@@ -52,58 +53,48 @@ void agent_notice(struct agent *agent, bool is_warning, const char *reason, cons
 
 /* ---- problems ---- */
 
-static void print_foreign(const struct situation *s, struct strbuf *to)
+/* Another cluster's data, or no right to it: trouble.c. */
+static bool is_in_trouble(UNUSED const struct situation *s, const struct agent *agent)
 {
-	strbuf_addf(
-		to,
-		"the volume belongs to cluster %s, the store says %s. Nothing was changed. See \"the data belongs to "
-		"another cluster\" in docs/operations.md",
-		s->instance->system_identifier, s->cluster->system_identifier);
+	return agent->trouble[0] != '\0';
 }
 
-static bool is_unreadable(const struct situation *s)
+static void print_trouble(UNUSED const struct situation *s, const struct agent *agent, struct strbuf *to)
 {
-	return s->instance->attached && s->instance->data == DATA_UNREADABLE;
+	strbuf_add(to, agent->trouble);
 }
 
-static void print_unreadable(UNUSED const struct situation *s, struct strbuf *to)
-{
-	strbuf_add(to,
-		   "the data directory cannot be read: it belongs to another user than the one that this pod runs as "
-		   "(postgres.uid of the chart). Nothing was changed");
-}
-
-static bool is_no_database(const struct situation *s)
+static bool is_no_database(const struct situation *s, UNUSED const struct agent *agent)
 {
 	return s->instance->attached && s->instance->data == DATA_INVALID;
 }
 
-static void print_no_database(UNUSED const struct situation *s, struct strbuf *to)
+static void print_no_database(UNUSED const struct situation *s, UNUSED const struct agent *agent, struct strbuf *to)
 {
 	strbuf_add(to,
 		   "there is something in the data directory, and it is not PostgreSQL's. Nothing was changed: name "
 		   "another directory, or empty this one");
 }
 
-static bool is_held_elsewhere(const struct situation *s)
+static bool is_held_elsewhere(const struct situation *s, UNUSED const struct agent *agent)
 {
 	return s->instance->attached && !s->instance->volume_locked && s->instance->tree == PG_TREE_DOWN;
 }
 
-static void print_held_elsewhere(UNUSED const struct situation *s, struct strbuf *to)
+static void print_held_elsewhere(UNUSED const struct situation *s, UNUSED const struct agent *agent, struct strbuf *to)
 {
 	strbuf_add(to,
 		   "the volume is held by somebody else, an earlier incarnation of this pod for instance. Nothing is "
 		   "touched before it is gone");
 }
 
-static bool is_orphaned(const struct situation *s)
+static bool is_orphaned(const struct situation *s, UNUSED const struct agent *agent)
 {
 	return s->instance->attached && s->instance->data == DATA_EMPTY && s->instance->job == PG_JOB_NONE &&
 	       s->cluster->initialize == INITIALIZE_DONE && leader_to_follow(s) == NULL;
 }
 
-static void print_orphaned(const struct situation *s, struct strbuf *to)
+static void print_orphaned(const struct situation *s, UNUSED const struct agent *agent, struct strbuf *to)
 {
 	strbuf_addf(
 		to,
@@ -112,23 +103,24 @@ static void print_orphaned(const struct situation *s, struct strbuf *to)
 		s->cluster->system_identifier);
 }
 
-static bool is_without_supervisor(const struct situation *s)
+static bool is_without_supervisor(const struct situation *s, UNUSED const struct agent *agent)
 {
 	return !s->instance->attached;
 }
 
-static void print_without_supervisor(UNUSED const struct situation *s, struct strbuf *to)
+static void print_without_supervisor(UNUSED const struct situation *s, UNUSED const struct agent *agent,
+				     struct strbuf *to)
 {
 	strbuf_add(to, "PostgreSQL's container does not answer: its command must be howdah-supervisor");
 }
 
-static bool is_diverged(const struct situation *s)
+static bool is_diverged(const struct situation *s, UNUSED const struct agent *agent)
 {
 	return rejoin_decide(s) == REJOIN_DIVERGED && leader_to_follow(s) != NULL &&
 	       !s->settings->clone_when_diverged && s->instance->data == DATA_OK;
 }
 
-static void print_diverged(const struct situation *s, struct strbuf *to)
+static void print_diverged(const struct situation *s, UNUSED const struct agent *agent, struct strbuf *to)
 {
 	strbuf_addf(to,
 		    "it has WAL that %s's history does not, and may be neither rewound nor cloned anew by itself: "
@@ -137,8 +129,7 @@ static void print_diverged(const struct situation *s, struct strbuf *to)
 }
 
 static const struct problem problems[] = {
-	{ "CannotStart", is_foreign, 0, print_foreign },
-	{ "CannotStart", is_unreadable, 0, print_unreadable },
+	{ "CannotStart", is_in_trouble, 0, print_trouble },
 	{ "CannotStart", is_no_database, 0, print_no_database },
 	{ "CannotStart", is_held_elsewhere, 10000, print_held_elsewhere },
 	{ "CannotStart", is_orphaned, 30000, print_orphaned },
@@ -152,21 +143,34 @@ static void tell_problem(struct agent *agent, size_t index, const struct situati
 	const struct problem *problem = &problems[index];
 	struct notices *notices = agent->notices;
 	struct instant *since = &notices->problem_since[index];
-	if (!problem->holds(s)) {
+	char text[TEXT_SIZE];
+	struct strbuf b;
+	if (!problem->holds(s, agent)) {
+		if (notices->problem_told[index])
+			log_info("that is over: %s", notices->problem_text[index]);
 		*since = (struct instant){ 0, 0 };
 		notices->problem_told[index] = false;
 		return;
 	}
 	if (!instant_is_set(*since))
 		*since = s->now;
-	if (notices->problem_told[index] || elapsed_least_ms(*since, s->now) < problem->patience_ms)
+	if (elapsed_least_ms(*since, s->now) < problem->patience_ms)
 		return;
-	char text[TEXT_SIZE];
-	struct strbuf b;
 	strbuf_init(&b, text, sizeof(text));
-	problem->print(s, &b);
+	problem->print(s, agent, &b);
+	if (notices->problem_told[index] && text_equal(text, notices->problem_text[index]))
+		return;
 	notices->problem_told[index] = true;
+	text_copy(notices->problem_text[index], TEXT_SIZE, text);
 	agent_notice(agent, true, problem->reason, "%s", text);
+}
+
+const char *agent_problem(const struct agent *agent)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(problems); i++)
+		if (agent->notices->problem_told[i])
+			return agent->notices->problem_text[i];
+	return NULL;
 }
 
 /* ---- jobs ---- */

@@ -54,7 +54,7 @@ static void answer(struct agent *agent, const struct http_request *request)
 				  .rollout = agent->rollout.report,
 				  .failsafe_active = failsafe_is_active(&s),
 				  .failsafe_free_uid = failsafe_is_free(&s) ? agent->pod_uid : NULL,
-				  .trouble = agent->trouble,
+				  .trouble = agent_problem(agent),
 				  .lacks = lacks,
 				  .counters = agent->counters };
 	struct instant t = lease_deadline(&agent->self.hold);

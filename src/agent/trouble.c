@@ -1,7 +1,6 @@
-/* What keeps this member from being of use until a person does something: said in the log when it changes, and in the status. */
+/* What keeps this member from being of use until a person does something: notices.c says it. */
 #include "private.h"
 
-#include "base/log.h"
 #include "base/strbuf.h"
 
 #include <string.h>
@@ -33,11 +32,5 @@ void agent_sense_trouble(struct agent *agent)
 		add_foreign(agent, &b);
 	else
 		strbuf_add(&b, postgres_details(agent->pg)->trouble);
-	if (text_equal(text, agent->trouble))
-		return;
-	if (text[0] != '\0')
-		log_write(LOG_CRITICAL, "%s", text);
-	else
-		log_info("that is over: %s", agent->trouble);
 	text_copy(agent->trouble, sizeof(agent->trouble), text);
 }
