@@ -51,16 +51,16 @@ MUTANTS = {
     35: ("store keeps only newer objects", "I7", 500, 1, ["--faults", CUTS + ",store restored"]),
     36: ("unknown holder counts for the ttl in force", "I1", 300, 1,
          ["--faults", "ttl,leader object deleted,agent killed,API outage,cut from the API,agent frozen"]),
+    37: ("a leader object that is gone is made anew although another has led since", "I1", 400, 1,
+         ["--faults", "machine paused,leader object deleted"]),
+    38: ("failsafe counts on a name, not on a pod", "I1", 300, 1,
+         ["--faults", "twin,cut from the API"]),
     41: ("roll-out goes on while a pod is not back", "I13", 60, 1, ["--faults", "template,no pod is made"]),
     42: ("roll-out goes on while a member does not stream", "I13", 60, 1, ["--faults", "template,no pod is made"]),
     43: ("a patched pod counts as updated at once", "I13", 60, 1, ["--faults", "sidecar image"]),
     44: ("the leader's sidecar is replaced under way, however slow", "I14", 60, 1, ["--faults", "sidecar image changed, slow"]),
     45: ("roll-out without a fresh renewal", "I9", 200, 1, ["--faults", CUTS + ",template,losses,sidecar image,API slow"]),
     46: ("every difference counts as more than the sidecar's", "I14", 30, 1, ["--faults", "sidecar image"]),
-    37: ("a leader object that is gone is made anew although another has led since", "I1", 400, 1,
-         ["--faults", "machine paused,leader object deleted"]),
-    38: ("failsafe counts on a name, not on a pod", "I1", 300, 1,
-         ["--faults", "twin,cut from the API"]),
 }
 
 
