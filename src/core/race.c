@@ -77,7 +77,7 @@ static const struct rule rules[] = {
 	  "this pod was deleted by force and replaced by another one of its name: it never leads again" },
 	{ "failsafe", R(FAILSAFE), 0, { ACT_NONE },
 	  "a primary goes on without the store by the members' leave, or this member is not one that it asks" },
-	{ "named", R(NAMED) | R(HEARD), R(PRIMARY), { ACT_ACQUIRE },
+	{ "named", R(NAMED) | R(HEARD), R(PRIMARY) | R(HOLDER), { ACT_ACQUIRE },
 	  "it was named as the next leader" },
 	{ "holder", R(HOLDER), 0, { ACT_NONE },
 	  "a primary may not know that the pause is over, and may be writable: it, or a person, goes first" },
@@ -207,6 +207,13 @@ static bool lets_wal_come(const struct situation *s)
 	return free < set->loop_wait_ms || within_ms(s->self->wal_moved, set->loop_wait_ms, s->now);
 }
 
+/* A person who asks for a failover knows that there may be a primary that cannot be heard; one who asks for a switchover counts on it to
+ * give way, which it has done when it has given the lock back. */
+static bool is_named_past_a_holder(const struct situation *s)
+{
+	return is_named(s) && (s->cluster->move.leader[0] == '\0' || !s->self->sight.held);
+}
+
 uint32_t race_facts(const struct situation *s)
 {
 	const struct settings *set = s->settings;
@@ -216,8 +223,9 @@ uint32_t race_facts(const struct situation *s)
 	bool behind = set->check_timeline && s->instance->timeline < cluster_timeline(s->cluster);
 	return when(s->self->replaced, R(REPLACED)) | when(failsafe_bars(s), R(FAILSAFE)) |
 	       when(set->paused, R(PAUSED)) | when(is_primary_up(s), R(RUNNING)) |
-	       when(somebody_may_be_unguarded(s), R(HOLDER)) | when(is_named(s), R(NAMED)) |
-	       when(another_is_named(s), R(ANOTHER)) | when(serves_as_standby(s), R(SERVING)) |
+	       when(somebody_may_be_unguarded(s) && !is_named_past_a_holder(s), R(HOLDER)) |
+	       when(is_named(s), R(NAMED)) | when(another_is_named(s), R(ANOTHER)) |
+	       when(serves_as_standby(s), R(SERVING)) |
 	       when(set->nofailover || set->failover_priority <= 0, R(BARRED)) |
 	       when(aside || lets_wal_come(s), R(ASIDE)) | when(s->instance->term_pending, R(LEAVING)) |
 	       when(known, R(KNOWN)) | when(is_diverged(rejoin_decide(s)), R(DIVERGED)) |
@@ -234,7 +242,7 @@ bool race_is_candidate(const struct situation *s)
 	if (!failsafe_is_active(s))
 		facts &= ~R(FAILSAFE);
 	if (facts & R(NAMED))
-		facts &= ~(R(HOLDER) | R(LAGGING) | R(BEHIND));
+		facts &= ~(R(LAGGING) | R(BEHIND));
 	return strcmp(rules[table_match(&race_table, facts)].id, "unheard") == 0;
 }
 

@@ -173,7 +173,7 @@ static const char *race_is_safe(const struct table *t, uint32_t f, const struct 
 		return does(rule, ACT_ACQUIRE) ? NULL : "a primary in a pause does not take its lock";
 	f &= ~running;
 	if (f & named)
-		f &= ~(named | waived | paused | bit(t, "a primary may not know that the pause is over"));
+		f &= ~(named | waived | paused);
 	uint32_t must = bit(t, "PostgreSQL runs as a standby") | bit(t, "the data belongs to this cluster") |
 			bit(t, "the other members and our own server were asked");
 	if (does(rule, ACT_ACQUIRE) && f != must)

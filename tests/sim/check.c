@@ -188,7 +188,9 @@ static void check_unguarded(const struct server *s, const struct pod *author)
 	const char *kind = world->options.endpoints ? "endpoints" : "configmaps";
 	const struct json *move = api_get(world->api, kind, "sim-failover");
 	bool abandoned = !s->process->pod->current; /* a person deleted it by force, in a pause: published */
-	if (!abandoned && strcmp(annotation(move, "member"), author->name) != 0)
+	bool by_hand = annotation(move, "leader")[0] == '\0' && strcmp(annotation(move, "member"), author->name) == 0;
+	s->process->passed_by_hand |= by_hand; /* published: two could commit from then on */
+	if (!abandoned && !s->process->passed_by_hand)
 		violation("I11", "%s takes the lock while %s, which no deadline ends, can commit", author->name,
 			  s->process->pod->name);
 }

@@ -43,6 +43,7 @@ struct process {
 	bool dead;
 	int frozen; /* how many reasons it has to stand still */
 	int64_t thawed_at;
+	bool passed_by_hand; /* a server: a person made another one lead while no deadline ended it */
 	struct event *held, **held_end;
 	struct process *next;
 };

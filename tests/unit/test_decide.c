@@ -353,6 +353,24 @@ static void who_was_named_in_a_pause_asks_the_others_and_takes_the_lock(void **s
 }
 
 /* The agent has just started on a primary that no deadline guards, and whose lease ran out while nobody renewed it. */
+/* shop-2 is silent and no deadline ends it: it was to give way, and has not. */
+static void a_switchover_leads_past_no_primary_without_a_deadline_and_a_failover_does(void **state UNUSED)
+{
+	turn_replica(turn, 16000);
+	turn->settings.paused = true;
+	turn->cluster.move = (struct move){ .asked = true, .leader = "shop-2", .candidate = "shop-0" };
+	turn->cluster.members[2].paused = true;
+	turn->cluster.members[2].role = ROLE_PRIMARY;
+	turn_peer(&turn->self, "shop-1", TURN_LSN);
+	turn_peer(&turn->self, "shop-2", 0);
+	turn->self.peers[1].silent = true;
+	turn_decide(turn);
+	assert_false(plans(ACT_ACQUIRE));
+	turn->cluster.move.leader[0] = '\0';
+	turn_decide(turn);
+	assert_true(plans(ACT_ACQUIRE));
+}
+
 static void new_agent_in_a_pause(void)
 {
 	turn_leader(turn, 20000);
@@ -652,6 +670,7 @@ int main(void)
 		TEST(a_leader_drops_a_wish_only_after_it_has_asked),
 		TEST(what_would_be_stopped_before_the_deadline_is_not_started),
 		TEST(who_was_named_in_a_pause_asks_the_others_and_takes_the_lock),
+		TEST(a_switchover_leads_past_no_primary_without_a_deadline_and_a_failover_does),
 		TEST(a_new_agent_leaves_a_primary_alone_until_it_knows_whether_the_pause_is_over),
 		TEST(a_new_agent_in_a_pause_takes_the_lock_again_that_ran_out),
 		TEST(a_diverged_member_that_can_be_rewound_asks_the_leader),
