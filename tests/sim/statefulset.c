@@ -133,7 +133,8 @@ void statefulset_agent_started(struct pod *pod)
 	struct taken *t = &rw()->taken[pod->member];
 	pod->sidecar_number++;
 	pod->sidecar_began = world->now;
-	if (t->down && t->sidecar && pod->current && pod->image == rw()->image && t->away_us == 0) {
+	if (t->down && t->sidecar && strcmp(t->uid, pod->uid) == 0 && pod->current && pod->image == rw()->image &&
+	    t->away_us == 0) {
 		t->away_us = pod->sidecar_began - pod->sidecar_ended;
 		t->sidecar_number = pod->sidecar_number;
 	}
