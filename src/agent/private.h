@@ -9,7 +9,14 @@
 #include "postgres/postgres.h"
 #include "rest/rest.h"
 
-enum { AGAIN_MS = 1000, WAITING_MAX = 64, STATUS_SIZE = 4096, SLOTS_TEXT_SIZE = 2304, ROLLOUT_TEXT_SIZE = 768 };
+enum {
+	AGAIN_MS = 1000,
+	WAITING_MAX = 64,
+	STATUS_SIZE = 4096,
+	KNOWN_MEMBERS_MAX = MEMBERS_MAX,
+	SLOTS_TEXT_SIZE = KNOWN_MEMBERS_MAX * (NAME_SIZE + 1) + 1,
+	ROLLOUT_TEXT_SIZE = 768
+};
 
 struct peer_call { /* one question to one member */
 	struct agent *agent;
@@ -40,6 +47,14 @@ struct status_source {
 };
 static_assert(sizeof(struct status_source) == 3 * 8 + 4 * 4 + 24 + 4 + 4 + ROLLOUT_TEXT_SIZE + 256 + 1024,
 	      "no padding: it is compared bytewise");
+
+struct known_members { /* others that are there, or were a while ago */
+	int count;
+	struct known_member {
+		char name[NAME_SIZE];
+		struct instant seen; /* last */
+	} list[KNOWN_MEMBERS_MAX];
+};
 
 struct rollout_words {                          /* for people */
 	char step[NAME_SIZE * 2], refusal[256]; /* the last one; what was said to it */
@@ -77,9 +92,11 @@ struct agent {
 	char essential[STATUS_SIZE]; /* the same without positions: a change is written at once */
 	char essential_written[STATUS_SIZE];
 	struct instant published, publish_failed, store_failed, labels_failed;
-	bool store_open;                         /* a write of the cluster's state is on its way */
-	int labels_open;                         /* writes of other pods' labels that are on their way */
-	char slots[SLOTS_TEXT_SIZE];             /* member slots that the server was told to have */
+	bool store_open; /* a write of the cluster's state is on its way */
+	int labels_open; /* writes of other pods' labels that are on their way */
+	struct known_members known;
+	char slots_wanted[SLOTS_TEXT_SIZE];      /* member slots that it should have, a name a line */
+	char slots[SLOTS_TEXT_SIZE];             /* ... that the server was told to have */
 	bool slots_of_primary;                   /* ... as a primary */
 	struct http_reply *waiting[WAITING_MAX]; /* who asked for the status and waits for the server's answer */
 	int waiting_count;
@@ -154,9 +171,9 @@ bool agent_label_is_right(const struct agent *agent, const struct member *own);
 void agent_store_done(void *arg, enum dcs_outcome outcome, const char *text);
 void agent_take_labels_off(struct agent *agent);
 void agent_write_history(struct agent *agent);
+/* slots.c */
+void agent_sense_slots(struct agent *agent, struct instant now);
 void agent_sync_slots(struct agent *agent);
-void agent_member_slots(const struct agent *agent, char *text,
-			size_t size); /* slot names of the other members, one a line */
 
 /* rollout.c */
 void agent_sense_rollout(struct agent *agent);

@@ -1,4 +1,4 @@
-/* What this member says about itself and, as leader, about the cluster: own pod, labels of others, history, slots. */
+/* What this member says about itself and, as leader, about the cluster: own pod, labels of others, history. */
 #include "private.h"
 
 #include "base/log.h"
@@ -319,32 +319,4 @@ void agent_write_history(struct agent *agent)
 	}
 	agent->store_open = true;
 	dcs_write_history(agent->dcs, text, beginnings, agent_store_done, agent);
-}
-
-void agent_member_slots(const struct agent *agent, char *text, size_t size)
-{
-	struct strbuf b;
-	char slot[NAME_SIZE];
-	const struct cluster *cluster = dcs_view(agent->dcs);
-	strbuf_init(&b, text, size);
-	for (int i = 0; i < cluster->member_count; i++) {
-		const struct member *m = &cluster->members[i];
-		if (strcmp(m->name, agent->self.name) == 0 || m->nostream || m->deleting)
-			continue;
-		slot_name_from_member(m->name, slot, sizeof(slot));
-		strbuf_addf(&b, "%s\n", slot);
-	}
-}
-
-void agent_sync_slots(struct agent *agent)
-{
-	char slots[MEMBERS_MAX][NAME_SIZE];
-	int count = 0;
-	agent_member_slots(agent, agent->slots, sizeof(agent->slots));
-	for (const char *p = agent->slots; *p != '\0' && count < MEMBERS_MAX; p += strcspn(p, "\n") + 1) {
-		size_t len = strcspn(p, "\n");
-		memcpy(slots[count], p, len);
-		slots[count++][len] = '\0';
-	}
-	postgres_sync_slots(agent->pg, (const char(*)[NAME_SIZE])slots, count);
 }

@@ -73,18 +73,6 @@ static void sense_publication(struct agent *agent, struct instant now)
 	self->publish_due = !failed && (urgent || (differs && rested));
 }
 
-/* A primary's slots hold WAL back, a standby's do not: they are made anew when it changes. */
-static void sense_slots(struct agent *agent, const struct instance *instance)
-{
-	char slots[SLOTS_TEXT_SIZE];
-	bool primary = instance->tree == PG_TREE_PRIMARY;
-	if (primary != agent->slots_of_primary || instance->tree == PG_TREE_DOWN)
-		agent->slots[0] = '\0';
-	agent->slots_of_primary = primary;
-	agent_member_slots(agent, slots, sizeof(slots));
-	agent->self.slots_due = agent->config.settings.use_slots && strcmp(slots, agent->slots) != 0;
-}
-
 /* Since when nothing of ours can commit any more, while the lock is still ours. */
 static void sense_end(struct self *self, const struct situation *s)
 {
@@ -153,5 +141,5 @@ void agent_sense(struct agent *agent, struct instant now)
 	look_up_beginning(agent, instance->armed_timeline);
 	agent_sense_rollout(agent);
 	sense_publication(agent, now);
-	sense_slots(agent, instance);
+	agent_sense_slots(agent, now);
 }

@@ -38,6 +38,12 @@ class StatefulSet:
         self.admin.patch("statefulsets", self.space, self.cluster.scope, {"spec": {"template": self.template()}})
         self._publish()
 
+    def scale(self, replicas):
+        self.admin.patch("statefulsets", self.space, self.cluster.scope, {"spec": {"replicas": replicas}})
+        generation = self.admin.get("statefulsets", self.space, self.cluster.scope)["metadata"]["generation"]
+        status = {"observedGeneration": generation, "replicas": replicas}
+        self.admin.patch("statefulsets", self.space, self.cluster.scope, {"status": status}, subresource="status")
+
     @property
     def revision(self):
         return f"{self.cluster.scope}-r{self.number}"
@@ -126,6 +132,7 @@ class Kubelets:
     def __exit__(self, *_):
         self.stopped.set()
         self.thread.join(timeout=90)
+        assert not self.thread.is_alive()
         assert self.failure is None, self.failure
 
 
@@ -221,3 +228,27 @@ def test_without_rights_there_is_no_rollout_until_they_are_given(rolling):
     cluster.kube.set_rules(cluster.namespace, rules)
     wait(kubelets.set.is_rolled_out, "every pod has the new revision", 150)
     assert cluster.wait_ready() is leader
+
+
+def slots(leader):
+    return set(leader.psql("select slot_name from pg_replication_slots").split())
+
+
+def test_a_member_that_is_away_keeps_its_slot_and_one_that_was_scaled_away_does_not(rolling, watch):
+    cluster, leader, kubelets = rolling()
+    watch(cluster)
+    last = cluster["shop-2"]
+    if leader is last:
+        leader.ask("/switchover", {"leader": leader.name, "candidate": "shop-0"})
+        leader = wait(lambda: cluster.wait_ready() if cluster.leader() is cluster["shop-0"] else None, "shop-0 leads", 60)
+    assert slots(leader) == {m.name.replace("-", "_") for m in others(cluster, leader)}
+    kubelets.__exit__()
+    last.supervisor.send_signal(signal.SIGTERM)
+    last.supervisor.wait(timeout=60)
+    last.kill_agent()
+    cluster.kube.admin.delete("pods", cluster.namespace, last.name, grace_s=0)
+    wait(lambda: len(json.loads(leader.rest("/cluster")[1])["members"]) == 2, "the pod is gone for the leader")
+    assert "shop_2" in slots(leader), "it may come back"
+    kubelets.set.scale(2)
+    wait(lambda: "shop_2" not in slots(leader), "it is not wanted any more, and its slot is gone", 60)
+    assert "the slot of shop-2 is not kept any longer" in leader.log()
