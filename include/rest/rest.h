@@ -30,7 +30,8 @@ struct rest_view {
 	bool loop_alive;                               /* for /liveness */
 	const struct restart_order *scheduled_restart; /* NULL: none */
 	const char *failsafe_text;                     /* the `failsafe` annotation, "" when there is none */
-	const char *rollout;  /* what the leader says of it, a JSON object; "" or NULL: nothing */
+	const char *rollout; /* what the leader says of it, a JSON object; "" or NULL: nothing */
+	const char *problem; /* what keeps PostgreSQL from running until a person does something; NULL: nothing known */
 	bool failsafe_active; /* a ping of a primary was accepted less than a ttl ago */
 	enum member_state state;
 	enum member_role role;

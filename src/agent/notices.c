@@ -33,6 +33,7 @@ struct notices {
 	bool gave_up;           /* ... and it released it */
 	struct instant problem_since[PROBLEMS_MAX];
 	bool problem_told[PROBLEMS_MAX];
+	char problem_text[PROBLEMS_MAX][TEXT_SIZE];
 };
 
 /* ---- to the log and to the store ---- */
@@ -169,12 +170,19 @@ static void tell_problem(struct agent *agent, size_t index, const struct situati
 		*since = s->now;
 	if (notices->problem_told[index] || elapsed_least_ms(*since, s->now) < problem->patience_ms)
 		return;
-	char text[TEXT_SIZE];
 	struct strbuf b;
-	strbuf_init(&b, text, sizeof(text));
+	strbuf_init(&b, notices->problem_text[index], TEXT_SIZE);
 	problem->print(s, &b);
 	notices->problem_told[index] = true;
-	agent_notice(agent, true, problem->reason, "%s", text);
+	agent_notice(agent, true, problem->reason, "%s", notices->problem_text[index]);
+}
+
+const char *agent_problem(const struct agent *agent)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(problems); i++)
+		if (agent->notices->problem_told[i])
+			return agent->notices->problem_text[i];
+	return NULL;
 }
 
 /* ---- jobs ---- */

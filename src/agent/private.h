@@ -177,6 +177,7 @@ void agent_hand_over(struct agent *agent);
 struct notices *notices_create(void);
 void notices_destroy(struct notices *notices); /* takes NULL */
 void agent_notices_turn(struct agent *agent);
+const char *agent_problem(const struct agent *agent); /* the first that was told and still holds; NULL: none */
 void agent_notice(struct agent *agent, bool is_warning, const char *reason, const char *format, ...) PRINTF_LIKE(4, 5);
 
 /* volumes.c */

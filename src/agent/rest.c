@@ -51,6 +51,7 @@ static void answer(struct agent *agent, const struct http_request *request)
 				  .failsafe_text = s.settings->failsafe ? dcs_failsafe_text(agent->dcs) : "",
 				  .rollout = agent->rollout.report,
 				  .failsafe_active = failsafe_is_active(&s),
+				  .problem = agent_problem(agent),
 				  .counters = agent->counters };
 	struct instant t = lease_deadline(&agent->self.hold);
 	view.counters.lease_left_ms = view.leads && instant_is_set(t) ? left_least_ms(t, s.now) : 0;

@@ -118,7 +118,9 @@ static void add_ours(struct json *to, const struct rest_view *view)
 		json_set_i64(ours, "lease_left_ms", view->counters.lease_left_ms);
 	if (view->instance->job == PG_JOB_CLONE)
 		json_set(ours, "clone", clone_progress(view));
-	if (view->instance->failures > 0 && view->instance->failure[0] != '\0')
+	if (view->problem != NULL)
+		json_set_text(ours, "failure", view->problem);
+	else if (view->instance->failures > 0 && view->instance->failure[0] != '\0')
 		json_set_text(ours, "failure", view->instance->failure);
 	if (json_count(ours) > 0)
 		json_set(to, "howdah", ours);

@@ -136,6 +136,25 @@ def test_volumes_grow_and_a_refusal_is_told(make):
     assert "CannotGrowVolume: data-" in leader.log()
 
 
+def ask_as_app(cluster, member, sql):
+    """What the application's role gets with the Secret's password; None when it is not let in."""
+    words = f"host={member.address} dbname=shop user=app password={cluster.mounted['howdah.application_password']}"
+    with cluster.net.inside(member.machine):
+        done = bed.subprocess.run([f"{bed.BIN}/psql", "-XAtqc", sql, words], capture_output=True, text=True, timeout=20)
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def test_a_changed_secret_changes_the_applications_password(make):
+    cluster = make("configmaps")
+    leader = cluster.wait_ready()
+    cluster.mounted["howdah.application_password"] = "another$word"
+    assert ask_as_app(cluster, leader, "SELECT 1") is None
+    for member in cluster.members:
+        member.write_config()
+        member.agent.send_signal(bed.signal.SIGHUP)
+    bed.wait(lambda: ask_as_app(cluster, leader, "SELECT 1") == "1", "the new password is let in", 20)
+
+
 @pytest.mark.parametrize("mode", ["configmaps", "endpoints"])
 def test_a_release_fails_over_under_the_charts_role(make, mode):
     cluster = make(mode)
@@ -143,10 +162,7 @@ def test_a_release_fails_over_under_the_charts_role(make, mode):
     service = cluster.kube.admin.get("services", cluster.namespace, "shop-howdah")["spec"].get("selector")
     routed = [p["metadata"]["name"] for p in cluster.kube.admin.list("pods", cluster.namespace, service)] if service else None
     assert routed in (None, [leader.name])
-    app = [f"{bed.BIN}/psql", "-XAtqc", "SELECT current_user, count(*) FROM pg_tables WHERE tablename = 'made'",
-           f"host={leader.address} dbname=shop user=app password={cluster.mounted['howdah.application_password']}"]
-    with cluster.net.inside(leader.machine):
-        assert bed.subprocess.run(app, capture_output=True, text=True, timeout=20, check=True).stdout.strip() == "app|1"
+    assert ask_as_app(cluster, leader, "SELECT current_user, count(*) FROM pg_tables WHERE tablename = 'made'") == "app|1"
     assert leader.rest("/restart", method="POST", body={})[0] == 401  # the REST API wants the Secret's password
     leader.psql(writerlib.CREATE)
     leader.kill_agent()

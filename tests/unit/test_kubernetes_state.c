@@ -36,6 +36,24 @@ static void initialize_is_begun_by_creating_the_object(void **state UNUSED)
 	assert_int_equal(dcs_view(dcs)->initialize, INITIALIZE_RUNNING);
 }
 
+static void object_of_another_cluster_is_told_and_left_alone(void **state UNUSED)
+{
+	start(LIST("5", POD("pg-0", "4", "")), LIST("9", ""));
+	dcs_initialize_begin(dcs, done, &result);
+	reply(find_call("POST", "/endpoints"), 409, "");
+	reply(find_call("GET", "/endpoints/batman-config"), 200,
+	      "{\"metadata\":{\"name\":\"batman-config\",\"uid\":\"u\",\"resourceVersion\":\"8\","
+	      "\"labels\":{\"application\":\"other\",\"cluster-name\":\"batman\"},"
+	      "\"annotations\":{\"initialize\":\"7391000000000000417\"}}}");
+	assert_int_equal(result.outcome, DCS_REFUSED);
+	assert_non_null(strstr(result.text, "endpoints \"batman-config\" exists and does not carry our labels"));
+	assert_int_equal(dcs_view(dcs)->initialize, INITIALIZE_ABSENT); /* it is not ours to look at */
+	pass_ms(0);
+	struct http_call *event = find_call("POST", "/events");
+	assert_true(has(event, "\"reason\": \"ScopeTaken\""));
+	reply(event, 201, "{}");
+}
+
 static void initialize_that_another_began_is_a_conflict(void **state UNUSED)
 {
 	start(LIST("5", POD("pg-0", "4", "")), LIST("9", CONFIG("8", "")));
@@ -317,6 +335,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(initialize_is_begun_by_creating_the_object),
+		TEST(object_of_another_cluster_is_told_and_left_alone),
 		TEST(initialize_that_another_began_is_a_conflict),
 		TEST(initialize_of_a_pod_that_is_gone_can_be_begun_anew),
 		TEST(initialize_of_another_program_is_left_alone),

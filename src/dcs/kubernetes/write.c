@@ -10,6 +10,7 @@ struct write {
 	struct dcs *dcs;
 	struct write_params params;
 	char name[OBJECT_NAME_SIZE];
+	bool is_new; /* it was to be created */
 };
 
 static const char *const feature_text[] = {
@@ -89,11 +90,45 @@ static bool is_as_wanted(const struct object *object, const struct json *wanted)
 	return true;
 }
 
+/* No LIST of ours would show it: another cluster of the same scope, with other labels, lives in this namespace. */
+static bool is_without_our_labels(const struct dcs *dcs, const struct http_answer *answer)
+{
+	struct err err;
+	AUTO(json) struct json *object = json_parse(answer->body, answer->body_len, &err);
+	const struct json *labels = json_get(json_get(object, "metadata"), "labels");
+	for (int i = 0; i < dcs->params.label_count; i++) {
+		const char *value = json_get_text(labels, dcs->params.labels[i].key);
+		if (value == NULL || !text_equal(value, dcs->params.labels[i].value))
+			return object != NULL;
+	}
+	return false;
+}
+
+static void write_taken(struct write *write)
+{
+	struct dcs *dcs = write->dcs;
+	char text[512];
+	struct strbuf b;
+	strbuf_init(&b, text, sizeof(text));
+	strbuf_addf(
+		&b,
+		"%s \"%s\" exists and does not carry our labels (kubernetes.labels): another cluster with the scope "
+		"\"%s\" lives in namespace %s. Choose another scope, or remove what is left of that one",
+		resource_text(write), write->name, dcs->params.scope, dcs->params.space);
+	complaint_say(&dcs->refused[write->params.feature], dcs->loop, "%s", text);
+	dcs_say(dcs, &(struct dcs_notice){ "ScopeTaken", text, true });
+	write_end(write, DCS_REFUSED, text);
+}
+
 static void on_looked(void *arg, const struct http_answer *answer)
 {
 	struct write *write = arg;
 	struct dcs *dcs = write->dcs;
 	const struct object *object = NULL;
+	if (answer_is_success(answer) && write->is_new && is_without_our_labels(dcs, answer)) {
+		write_taken(write);
+		return;
+	}
 	if (answer_is_success(answer))
 		object = store_put_answer(dcs, write->params.kind, answer);
 	else
@@ -169,6 +204,7 @@ void write_start(struct dcs *dcs, const struct write_params *params)
 	assert(write != NULL);
 	*write = (struct write){ .next = dcs->writes, .dcs = dcs, .params = *params };
 	text_copy(write->name, sizeof(write->name), params->name);
+	write->is_new = text_equal(params->method, "POST");
 	dcs->writes = write;
 	if (params->busy != NULL)
 		*params->busy = true;

@@ -90,6 +90,7 @@ def test_why_a_member_does_not_start_is_told_once_and_counted(make_ready):
     assert "Nothing was changed" in message and "docs/operations.md" in message
     assert stranger.log().count("CannotStart: the volume belongs to cluster") == 1
     assert told(cluster, stranger).keys() == {"CannotStart"}
+    assert stranger.status()["howdah"]["failure"] == message  # what howdahctl list shows
 
 
 def test_a_wrong_password_and_a_foreign_directory_are_told(make_ready):
@@ -106,6 +107,37 @@ def test_a_wrong_password_and_a_foreign_directory_are_told(make_ready):
     wait_told(cluster, wrong, "CannotClone", "password authentication failed", 40)
     wait_told(cluster, messy, "CannotStart", "is not PostgreSQL's")
     assert (messy.data / "holiday.jpg").read_text() == "x"
+
+
+def test_a_second_cluster_of_the_same_scope_is_told(make_ready):
+    """Another release, with labels of its own: it sees nothing of the first one and must not begin over it."""
+    cluster, leader = make_ready(size=2)
+    other = Member(cluster, "m2", "shop-9", labels=False)
+    cluster.members.append(other)
+    other.overrides = {"kubernetes": {"labels": {"application": "second"}}}
+    cluster.kube.pod(cluster.namespace, other.name, {"application": "second", "cluster-name": cluster.scope}, ip=other.address)
+    other.start()
+    message = wait_told(cluster, other, "ScopeTaken", 'configmaps "shop-config" exists')
+    assert '"shop"' in message and cluster.namespace in message and "Choose another scope" in message
+    holds(lambda: other.postmaster() is None and not other.data.exists(), 2, "it makes nothing")
+    assert cluster.leader() is leader and message in other.log()
+
+
+def test_a_directory_of_another_user_or_version_is_told(make_ready):
+    cluster, leader = make_ready(size=2)
+    locked, newer = Member(cluster, "m2", "shop-8"), Member(cluster, "m3", "shop-9")
+    cluster.members += [locked, newer]
+    for member in (locked, newer):
+        member.write_config()
+        subprocess.run([f"{BIN}/initdb", "-D", str(member.data), "-N"], user=USER, check=True, capture_output=True, cwd="/")
+    for path in [locked.data, *locked.data.rglob("*")]:
+        os.chown(path, 65534, 65534)
+    (newer.data / "PG_VERSION").write_text("19\n")
+    for member in (locked, newer):
+        member.start()
+    wait_told(cluster, locked, "CannotStart", "belongs to another user")
+    told_of_version = wait(lambda: told(cluster, newer).get("CannotStart"), "the other version is told", 40)
+    assert any("19" in text for text in told_of_version), told_of_version
 
 
 def test_empty_volumes_under_a_state_that_has_data_are_told(make_cluster):
