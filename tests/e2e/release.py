@@ -115,6 +115,12 @@ class Release:
         names = self.labelled()
         return Pod(self, names[0]) if len(names) == 1 else None
 
+    def wait_leader_other_than(self, name, timeout_s=30):
+        def another():
+            leader = self.leader()
+            return leader if leader is not None and leader.name != name else None
+        return wait(another, f"a leader other than {name}", timeout_s)
+
     def wait_ready(self, count, timeout_s=READY_S):
         """So many pods, all ready, one labelled primary and the others streaming from it; returns the leader."""
         def ready():

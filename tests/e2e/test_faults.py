@@ -16,9 +16,13 @@ NOTICED_S = TTL_S + 3
 LOST_AT_MOST = 20  # rows of the last moment that no replica had: replication is asynchronous
 
 
+ONE_A_NODE = ("topologySpread[0].maxSkew=1", "topologySpread[0].topologyKey=kubernetes.io/hostname",
+              "topologySpread[0].whenUnsatisfiable=DoNotSchedule")
+
+
 @pytest.fixture(scope="module")
 def shop(make_release):
-    return make_release()
+    return make_release(settings=ONE_A_NODE)
 
 
 @pytest.fixture
@@ -144,9 +148,9 @@ def test_nodes_are_drained_one_after_the_other(bed, shop, leader, watch, note):
     client = watch(shop, node_without(bed, leader))
     begun = now()
     for pod in sorted(shop.pods(), key=lambda pod: pod.name != leader.name)[:2]:
-        node = pod.node
+        node, uid = pod.node, pod.uid
         shop.bed.kubectl("drain", node, "--ignore-daemonsets", "--delete-emptydir-data", "--timeout=90s", timeout=120)
-        assert pod.node is None
+        wait(lambda p=pod, u=uid: p.uid != u and p.node is None, f"the next {pod.name} waits for its node", 20)
         shop.bed.kubectl("uncordon", node)
         shop.wait_ready(3)
     client.wait_for_writes(now() + 1)

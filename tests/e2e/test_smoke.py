@@ -53,7 +53,7 @@ def test_the_leader_is_deleted_and_clients_wait_a_moment(bed, shop, leader, watc
     client = watch(shop, other_node(bed, leader))
     deleted = now()
     shop.api.delete("pods", shop.namespace, leader.name)
-    wait(lambda: (shop.leader() or leader).name != before, "another leader", 30)
+    shop.wait_leader_other_than(before)
     client.wait_for_writes(now() + 1)
     gap = client.gap_between(deleted, now())
     note("gap_s", gap)

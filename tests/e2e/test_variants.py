@@ -20,6 +20,6 @@ def test_two_releases_in_a_namespace_do_not_see_each_other(make_release, note):
     assert len(identifiers) == 2
     uid = leaders[0].uid
     one.api.delete("pods", one.namespace, leaders[0].name)
-    clientlib.wait(lambda: one.leader() is not None and one.leader().name != leaders[0].name, "another leader of the one", 30)
+    one.wait_leader_other_than(leaders[0].name)
     assert two.leader().name == leaders[1].name
     assert one.wait_ready(3).uid != uid
