@@ -414,6 +414,24 @@ static void nobody_waits_for_one_that_failsafe_leaves_out(void **state UNUSED)
 	assert_true(plans(ACT_ACQUIRE));
 }
 
+/* A pod that vanished or ends, a node that is not ready, a peer that is silent: the holder may write on till its T. */
+static void nothing_but_its_record_ends_a_lease(void **state UNUSED)
+{
+	turn_nobody_holds_the_lock(turn);
+	assert_true(plans(ACT_ACQUIRE));
+	turn->self.sight.since = turn_ago(14900);
+	turn->cluster.members[2].ready = false;
+	turn->cluster.members[2].deleting = true;
+	turn_decide(turn);
+	assert_false(plans(ACT_ACQUIRE));
+	turn->cluster.member_count = 2;
+	turn_decide(turn);
+	assert_false(plans(ACT_ACQUIRE));
+	turn->self.sight.since = turn_ago(15040);
+	turn_decide(turn);
+	assert_true(plans(ACT_ACQUIRE));
+}
+
 static void the_lock_is_given_back_while_the_archiver_goes_on(void **state UNUSED)
 {
 	turn_leader(turn, 1000);
@@ -462,6 +480,7 @@ int main(void)
 		TEST(a_rewind_left_half_done_asks_whether_the_leader_is_alive),
 		TEST(who_is_left_out_of_failsafe_leads_when_the_lock_was_given_back),
 		TEST(nobody_waits_for_one_that_failsafe_leaves_out),
+		TEST(nothing_but_its_record_ends_a_lease),
 		TEST(the_lock_is_given_back_while_the_archiver_goes_on),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -141,8 +141,8 @@ def rolling(make_cluster):
     """A running cluster whose pods belong to a StatefulSet, its leader, and its kubelets."""
     made = []
 
-    def make():
-        cluster = make_cluster(ttl=15)
+    def make(**options):
+        cluster = make_cluster(ttl=15, **options)
         for member in cluster.members:
             cluster.kube.admin.delete("pods", cluster.namespace, member.name, grace_s=0)
         kubelets = Kubelets(StatefulSet(cluster))
@@ -228,6 +228,19 @@ def test_without_rights_there_is_no_rollout_until_they_are_given(rolling):
     cluster.kube.set_rules(cluster.namespace, rules)
     wait(kubelets.set.is_rolled_out, "every pod has the new revision", 150)
     assert cluster.wait_ready() is leader
+
+
+def test_a_single_pod_is_updated_where_it_stands(rolling):
+    cluster, leader, kubelets = rolling(size=1)
+    server = leader.postmaster()
+    kubelets.set.change(sidecar="howdah:2")
+    wait(kubelets.set.is_rolled_out, "its sidecar is new", 60)
+    assert leader.postmaster() == server and evictions(cluster, 201) == []
+    leader.psql("insert into story(writer) values ('kept')")
+    kubelets.set.change(postgres="postgres:2")
+    wait(lambda: kubelets.happened == [("sidecar", leader.name), ("pod", leader.name)], "its pod is new", 60)
+    wait(lambda: cluster.leader() is leader, "it leads again", 60)
+    assert leader.psql("select count(*) from story") == "1" and len(evictions(cluster, 201)) == 1
 
 
 def slots(leader):
