@@ -429,8 +429,8 @@ static bool failsafe_names(const struct pod *pod)
 	const char *kind = world->options.endpoints ? "endpoints" : "configmaps";
 	const char *map =
 		annotation(api_get(world->api, kind, world->options.endpoints ? "sim" : "sim-leader"), "failsafe");
-	char name[NAME_SIZE + 4];
-	snprintf(name, sizeof(name), "\"%s\":", pod->name);
+	char name[NAME_SIZE + 64];
+	snprintf(name, sizeof(name), "\"%s\":\"http://%s:", pod->name, pod->ip);
 	return map[0] == '\0' || strstr(map, name) != NULL;
 }
 
