@@ -106,7 +106,7 @@ bool lease_credit(struct lease_hold *hold, const struct lease_sends *sends, cons
  * with an unknown start. */
 struct instant lease_deadline(const struct lease_hold *hold);
 
-/* Every member agreed to stand back for so long, counted from before the first was asked; ends with the next credited send. */
+/* Every member agreed to stand back for so long, counted from before the first was asked; ends when a later send is credited. */
 void lease_extend(struct lease_hold *hold, struct instant start, int64_t ms);
 
 /* Rule 2: to be called before a write with a lower ttl is sent; the supervisor must have acknowledged the new T before

@@ -31,10 +31,26 @@ static struct json *known_map(const struct agent *agent)
 	return text[0] != '\0' ? json_parse(text, strlen(text), &err) : NULL;
 }
 
+/* Whoever is asked is at that address: another pod of the name has another one. */
+static bool names(const struct json *map, const char *member, const char *api_url)
+{
+	const char *asked = json_get_text(map, member);
+	return asked != NULL && (text_equal(asked, api_url) || mutant(47));
+}
+
+static bool names_us(const struct agent *agent, const struct json *map)
+{
+	AUTO(json) struct json *own = json_new_object();
+	const char *name = agent->config.name;
+	agent_add_url(own, name, agent_rest_scheme(agent), &agent->config.rest_connect, "patroni");
+	return names(map, name, json_get_text(own, name));
+}
+
 bool agent_failsafe_names(const struct agent *agent, const char *member)
 {
 	AUTO(json) struct json *map = known_map(agent);
-	return !json_is_object(map) || json_count(map) == 0 || json_get_text(map, member) != NULL;
+	const struct member *m = cluster_member(dcs_view(agent->dcs), member);
+	return !json_is_object(map) || json_count(map) == 0 || (m != NULL && names(map, member, m->api_url));
 }
 
 void agent_sense_failsafe(struct agent *agent)
@@ -46,7 +62,7 @@ void agent_sense_failsafe(struct agent *agent)
 		agent->failsafe_seen[0] = '\0';
 	AUTO(json) struct json *map = known_map(agent);
 	agent->self.failsafe_known = json_is_object(map) && json_count(map) > 0;
-	agent->self.failsafe_member = json_get_text(map, agent->self.name) != NULL;
+	agent->self.failsafe_member = names_us(agent, map);
 }
 
 static void end_round(struct agent *agent)

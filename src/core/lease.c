@@ -172,6 +172,13 @@ static bool lower_send_after(const struct lease_sends *sends, const struct lease
 	return false;
 }
 
+/* A record of a send before the round was begun says nothing of what the members agreed to since. */
+static bool goes_on(const struct lease_hold *hold, const struct lease_send *credited)
+{
+	return instant_is_set(hold->extended) && hold->extended.boot_us > credited->start.boot_us &&
+	       memcmp(&hold->token, &credited->token, sizeof(hold->token)) == 0;
+}
+
 bool lease_credit(struct lease_hold *hold, const struct lease_sends *sends, const struct lease_record *record)
 {
 	for (int i = 0; i < LEASE_SENDS_MAX; i++) {
@@ -183,9 +190,13 @@ bool lease_credit(struct lease_hold *hold, const struct lease_sends *sends, cons
 		if (known)
 			return false;
 		struct instant cap = lower_send_after(sends, send) ? hold->cap : (struct instant){ 0, 0 };
-		*hold = (struct lease_hold){
-			.token = send->token, .start = send->start, .ttl_ms = send->ttl_ms, .cap = cap
-		};
+		struct instant extended = goes_on(hold, send) ? hold->extended : (struct instant){ 0, 0 };
+		*hold = (struct lease_hold){ .token = send->token,
+					     .start = send->start,
+					     .ttl_ms = send->ttl_ms,
+					     .cap = cap,
+					     .extended = extended,
+					     .extended_ms = hold->extended_ms };
 		return true;
 	}
 	return false;

@@ -234,6 +234,8 @@ static void check_lock_write(struct checker *c, const struct record *now, const 
 		violation("I5", "%s released the lock and can still commit", author->name);
 	if (acquired && strcmp(now->leader, author->name) != 0)
 		violation("I9", "%s wrote %s into the lock", author->name, now->leader);
+	if (acquired || renewed)
+		author->renewed_sent_at = world->net->landing_sent_at;
 	if (acquired || released)
 		sim_trace("%s: the lock %s (was %s)", author->name, released ? "is released" : "is taken",
 			  c->record.leader);
@@ -249,6 +251,19 @@ static void check_lock_write(struct checker *c, const struct record *now, const 
 		c->holder = author; /* a restored record of its own */
 	if (released)
 		c->holder = NULL;
+}
+
+/* A step of a roll-out is decided within ttl/3 of a renewal; clocks may be 8 % off. */
+void check_rollout_step(const struct pod *author)
+{
+	const char *kind = world->options.endpoints ? "endpoints" : "configmaps";
+	const struct json *lock = api_get(world->api, kind, world->options.endpoints ? "sim" : "sim-leader");
+	int64_t ttl_s, after = world->net->landing_sent_at - author->renewed_sent_at;
+	if (machine_is_excused(author->machine) || !lock || !text_to_i64(annotation(lock, "ttl"), &ttl_s))
+		return;
+	if (strcmp(annotation(lock, "leader"), author->name) == 0 && after > ttl_s * SECOND_US / 3 * 11 / 10)
+		violation("I9", "%s takes a step of the roll-out %" PRId64 " ms after its last renewal", author->name,
+			  after / MS_US);
 }
 
 static bool is_leader_object(const struct api_change *change)
@@ -414,8 +429,8 @@ static bool failsafe_names(const struct pod *pod)
 	const char *kind = world->options.endpoints ? "endpoints" : "configmaps";
 	const char *map =
 		annotation(api_get(world->api, kind, world->options.endpoints ? "sim" : "sim-leader"), "failsafe");
-	char name[NAME_SIZE + 4];
-	snprintf(name, sizeof(name), "\"%s\":", pod->name);
+	char name[NAME_SIZE + 64];
+	snprintf(name, sizeof(name), "\"%s\":\"http://%s:", pod->name, pod->ip);
 	return map[0] == '\0' || strstr(map, name) != NULL;
 }
 

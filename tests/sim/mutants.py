@@ -55,8 +55,9 @@ MUTANTS = {
     42: ("roll-out goes on while a member does not stream", "I13", 60, 1, ["--faults", "template,no pod is made"]),
     43: ("a patched pod counts as updated at once", "I13", 60, 1, ["--faults", "sidecar image"]),
     44: ("the leader's sidecar is replaced under way, however slow", "I14", 60, 1, ["--faults", "sidecar image changed, slow"]),
-    45: ("roll-out without a fresh renewal", "I13", 400, 1, ["--faults", CUTS + ",template,losses,sidecar image"]),
+    45: ("roll-out without a fresh renewal", "I9", 200, 1, ["--faults", CUTS + ",template,losses,sidecar image,API slow"]),
     46: ("every difference counts as more than the sidecar's", "I14", 30, 1, ["--faults", "sidecar image"]),
+    47: ("in failsafe mode a name is enough, whoever has it", "I1", 400, 1, ["--faults", "cut from the API,twin"]),
     37: ("a leader object that is gone is made anew although another has led since", "I1", 400, 1,
          ["--faults", "machine paused,leader object deleted"]),
 }

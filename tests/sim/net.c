@@ -172,11 +172,12 @@ static void on_over(void *arg)
 	finish(c);
 }
 
-/* No answer will come. */
+/* No answer will come: a stream, which has no deadline, has been silent for too long some time. */
 static void wait_in_vain(struct http_call *c)
 {
-	if (!c->over && c->deadline_at > 0)
-		c->over = sim_at(c->deadline_at, sim_loop_process(c->client->loop), on_over, c);
+	int64_t at = c->deadline_at > 0 ? c->deadline_at : c->idle_us > 0 ? world->now + c->idle_us : 0;
+	if (!c->over && at > 0)
+		c->over = sim_at(at, sim_loop_process(c->client->loop), on_over, c);
 }
 
 static void fail_soon(struct http_call *c, bool sent, const char *why)

@@ -179,7 +179,8 @@ struct pod {
 	int sidecar_number;                          /* its containers so far */
 	int64_t sidecar_began, sidecar_ended;
 	bool ready;
-	int64_t label_off_at; /* when another one took the leader's label off it; 0: never */
+	int64_t renewed_sent_at; /* when it sent the last write of the lock that landed as a renewal or acquisition */
+	int64_t label_off_at;    /* when another one took the leader's label off it; 0: never */
 	int agent_starts, container_starts;
 	bool cut_api, cut_api_refuses, cut_members;
 	struct pod *next; /* of those that ended */
@@ -382,6 +383,7 @@ void check_stream(const struct server *standby, const struct server *upstream);
 void check_data_removed(const struct volume *volume, bool own_attempt);
 void check_writers_changed(void); /* something may commit that could not, or the other way round */
 void check_fenced(struct supervisor *s);
+void check_rollout_step(const struct pod *author);
 bool check_somebody_could_lead(void); /* by itself, were all healthy that is not broken now */
 void violation(const char *invariant, const char *format, ...) PRINTF_LIKE(2, 3);
 const char *violation_invariant(void); /* NULL: none */

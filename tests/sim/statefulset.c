@@ -14,7 +14,8 @@ struct taken {
 	bool down, sidecar;
 	char uid[UID_SIZE]; /* of the pod that was evicted */
 	int image;          /* that its sidecar is to have */
-	int64_t away_us;    /* how long its sidecar was away for the newest image; 0: it was not replaced for it */
+	int sidecar_number; /* the container that has it ... */
+	int64_t away_us; /* ... and how long its sidecar was away for the newest image; 0: it was not replaced for it */
 };
 
 struct rollout_world {
@@ -93,12 +94,6 @@ int statefulset_print_pod(struct pod *pod, char *text, size_t size)
 			pod->revision, pod->image, (int)(pod->machine - world->machines));
 }
 
-/* A restored store forgets templates: whoever looks after it applies the newest again. */
-void statefulset_restored(void)
-{
-	statefulset_new_template(false, false);
-}
-
 /* ---- kubelets ---- */
 
 static void print_time(char *text, size_t size, int64_t at_us)
@@ -127,15 +122,32 @@ static void on_status(void *arg)
 	api_patch(world->api, "pods", pod->name, text);
 }
 
+static void status_soon(struct pod *pod)
+{
+	if (!pod->status_due)
+		pod->status_due = sim_after(sim_between(50, 1500) * MS_US, NULL, on_status, pod);
+}
+
 void statefulset_agent_started(struct pod *pod)
 {
 	struct taken *t = &rw()->taken[pod->member];
 	pod->sidecar_number++;
 	pod->sidecar_began = world->now;
-	if (t->down && t->sidecar && pod->current && pod->image == rw()->image && t->away_us == 0)
+	if (t->down && t->sidecar && strcmp(t->uid, pod->uid) == 0 && pod->current && pod->image == rw()->image &&
+	    t->away_us == 0) {
 		t->away_us = pod->sidecar_began - pod->sidecar_ended;
-	if (!pod->status_due)
-		pod->status_due = sim_after(sim_between(50, 1500) * MS_US, NULL, on_status, pod);
+		t->sidecar_number = pod->sidecar_number;
+	}
+	status_soon(pod);
+}
+
+/* A restored store forgets templates and states: whoever looks after it applies the newest again, and kubelets say what is. */
+void statefulset_restored(void)
+{
+	for (int i = 0; i < world->pod_count; i++)
+		if (world->pods[i]->sidecar_number > 0)
+			status_soon(world->pods[i]);
+	statefulset_new_template(false, false);
 }
 
 /* The kubelet kills first and pulls after. */
@@ -201,6 +213,17 @@ static void on_look(UNUSED void *arg)
 		rw()->look = sim_after(LOOK_MS * MS_US, NULL, on_look, NULL);
 }
 
+/* A sidecar that ended by itself meanwhile was another one than the step was decided on: nobody knows how long the image took. */
+static bool tells_its_absence(const struct pod *pod)
+{
+	const struct json *object = api_get(world->api, "pods", pod->name);
+	const char *mark = json_get_text(json_path(object, "metadata.annotations"), "howdah.io/sidecar");
+	const struct json *last =
+		json_path(json_first(json_path(object, "status.initContainerStatuses")), "lastState.terminated");
+	const char *id = json_get_text(last, "containerID");
+	return mark && id && strchr(mark, ' ') && strcmp(strchr(mark, ' ') + 1, id) == 0;
+}
+
 /* Where the replicas showed that the image is far away, the leader hands over before its own sidecar is taken. */
 static void check_leader_is_spared(const struct pod *pod)
 {
@@ -213,7 +236,9 @@ static void check_leader_is_spared(const struct pod *pod)
 	for (int i = 0; i < world->options.members; i++) {
 		const struct pod *other = pod_of(i);
 		int64_t away_us = rw()->taken[i].away_us;
-		if (other && i != pod->member && other->image == pod->image_wanted && away_us > half_us + SECOND_US)
+		bool shows =
+			other && other->sidecar_number == rw()->taken[i].sidecar_number && tells_its_absence(other);
+		if (shows && i != pod->member && other->image == pod->image_wanted && away_us > half_us + SECOND_US)
 			violation("I14",
 				  "%s leads, and its sidecar is replaced under way; that of %s took %" PRId64 " ms",
 				  pod->name, other->name, away_us / MS_US);
@@ -228,8 +253,6 @@ static void take(const struct pod *pod, bool sidecar)
 			violation("I13", "%s is taken down by the roll-out, and pg-%d is not back yet", pod->name, i);
 	}
 	struct taken *t = &rw()->taken[pod->member];
-	if (sidecar)
-		check_leader_is_spared(pod);
 	*t = (struct taken){ .down = true, .sidecar = sidecar, .image = pod->image_wanted };
 	text_copy(t->uid, sizeof(t->uid), pod->uid);
 	if (!rw()->look)
@@ -262,6 +285,9 @@ static void see_image(struct pod *pod, const struct api_change *change)
 		return;
 	world->counters.patches++;
 	sim_trace("%s: its sidecar is to be howdah:%d", pod->name, image);
+	check_rollout_step(change->author);
+	if (change->author == pod)
+		check_leader_is_spared(pod);
 	take(pod, true);
 	if (!pod->image_due)
 		pod->image_due = sim_after(sim_between(100, 1500) * MS_US, NULL, on_image, pod);
@@ -276,6 +302,7 @@ static void see_eviction(struct pod *pod, const struct api_change *change)
 	sim_trace("%s: evicted", pod->name);
 	if (pod->postgres == rw()->postgres && !world->restored)
 		violation("I14", "%s is evicted, and nothing but its sidecar's image differs", pod->name);
+	check_rollout_step(change->author);
 	take(pod, false);
 	pod->eviction_due = sim_after(sim_between(50, 800) * MS_US, NULL, on_evicted, pod);
 }

@@ -403,6 +403,17 @@ static void who_is_left_out_of_failsafe_leads_when_the_lock_was_given_back(void 
 	assert_false(plans(ACT_ACQUIRE));
 }
 
+/* Another pod has its name now, and that one was not asked: it may take the lock. */
+static void a_pod_that_was_replaced_agrees_to_nothing(void **state UNUSED)
+{
+	const struct failsafe_ping ping = { .name = "shop-2" };
+	turn_replica(turn, 100);
+	struct situation s = record_situation(turn);
+	assert_true(failsafe_may_accept(&s, &ping));
+	turn->self.replaced = true;
+	assert_false(failsafe_may_accept(&s, &ping));
+}
+
 static void nobody_waits_for_one_that_failsafe_leaves_out(void **state UNUSED)
 {
 	turn_another_has_more_wal(turn);
@@ -410,6 +421,24 @@ static void nobody_waits_for_one_that_failsafe_leaves_out(void **state UNUSED)
 	turn_decide(turn);
 	assert_false(plans(ACT_ACQUIRE));
 	turn->self.peers[0].left_out = true;
+	turn_decide(turn);
+	assert_true(plans(ACT_ACQUIRE));
+}
+
+/* A pod that vanished or ends, a node that is not ready, a peer that is silent: the holder may write on till its T. */
+static void nothing_but_its_record_ends_a_lease(void **state UNUSED)
+{
+	turn_nobody_holds_the_lock(turn);
+	assert_true(plans(ACT_ACQUIRE));
+	turn->self.sight.since = turn_ago(14900);
+	turn->cluster.members[2].ready = false;
+	turn->cluster.members[2].deleting = true;
+	turn_decide(turn);
+	assert_false(plans(ACT_ACQUIRE));
+	turn->cluster.member_count = 2;
+	turn_decide(turn);
+	assert_false(plans(ACT_ACQUIRE));
+	turn->self.sight.since = turn_ago(15040);
 	turn_decide(turn);
 	assert_true(plans(ACT_ACQUIRE));
 }
@@ -461,7 +490,9 @@ int main(void)
 		TEST(a_diverged_member_that_can_be_rewound_asks_the_leader),
 		TEST(a_rewind_left_half_done_asks_whether_the_leader_is_alive),
 		TEST(who_is_left_out_of_failsafe_leads_when_the_lock_was_given_back),
+		TEST(a_pod_that_was_replaced_agrees_to_nothing),
 		TEST(nobody_waits_for_one_that_failsafe_leaves_out),
+		TEST(nothing_but_its_record_ends_a_lease),
 		TEST(the_lock_is_given_back_while_the_archiver_goes_on),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

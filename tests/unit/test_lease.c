@@ -227,6 +227,26 @@ static void a_lowered_ttl_lowers_the_deadline_before_it_is_written(void **state)
 	assert_int_equal(lease_deadline(&h).boot_us, at(36.1).boot_us);
 }
 
+/* A write from before the members agreed may be found late: their word is younger. */
+static void what_the_members_agreed_to_ends_with_a_later_send(void **state)
+{
+	(void)state;
+	struct lease_sends sends = { .next = 0 };
+	struct lease_hold h = { .token = token("a"), .start = at(0), .ttl_ms = 30000 };
+	struct lease_send before = send("1", 8, 30000), after = send("2", 21, 30000);
+	lease_sends_add(&sends, &before);
+	lease_sends_add(&sends, &after);
+	lease_extend(&h, at(20), 30000);
+	assert_int_equal(lease_deadline(&h).boot_us, at(46).boot_us);
+	struct lease_object o = object("a", "1", 10);
+	assert_true(lease_credit(&h, &sends, &o.record));
+	assert_int_equal(lease_deadline(&h).boot_us, at(46).boot_us);
+	o = object("a", "2", 11);
+	assert_true(lease_credit(&h, &sends, &o.record));
+	assert_int_equal(lease_deadline(&h).boot_us, at(47).boot_us);
+	assert_false(instant_is_set(h.extended));
+}
+
 static void a_token_survives_as_text(void **state)
 {
 	(void)state;
@@ -268,6 +288,7 @@ int main(void)
 		cmocka_unit_test(success_counts_from_the_send_that_is_in_the_object),
 		cmocka_unit_test(a_record_of_no_send_of_ours_gives_nothing),
 		cmocka_unit_test(a_lowered_ttl_lowers_the_deadline_before_it_is_written),
+		cmocka_unit_test(what_the_members_agreed_to_ends_with_a_later_send),
 		cmocka_unit_test(a_token_survives_as_text),
 		cmocka_unit_test(the_margin_keeps_a_holder_ahead_of_every_observer),
 	};
