@@ -114,7 +114,7 @@ struct wanted_set {
 	bool forbidden; /* the last look was refused */
 	bool on_delete; /* it leaves the replacing of pods to us */
 	struct instant looked;
-	int replicas;
+	int replicas, first;                       /* how many, and the number of the first */
 	char name[NAME_SIZE], revision[NAME_SIZE]; /* revision: the update revision */
 };
 

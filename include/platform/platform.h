@@ -1,5 +1,5 @@
 /* The life cycle of this pod and of its siblings, as far as a platform knows one. platform/kubernetes implements it;
- * elsewhere every fact is absent and every act is refused. */
+ * elsewhere every fact is absent and every act is refused. Revisions and what is done about them are the store's (dcs/dcs.h). */
 #ifndef HOWDAH_PLATFORM_PLATFORM_H
 #define HOWDAH_PLATFORM_PLATFORM_H
 
@@ -9,10 +9,8 @@
 struct platform_pod {
 	char name[NAME_SIZE], uid[UID_SIZE];
 	uint64_t version;
-	bool deleting;             /* deletionTimestamp is set */
-	int64_t grace_s;           /* deletionGracePeriodSeconds; -1: unknown */
-	bool template_old;         /* its controller revision is not the update revision */
-	bool only_sidecar_differs; /* and the sidecar's image is all that differs */
+	bool deleting;   /* deletionTimestamp is set */
+	int64_t grace_s; /* deletionGracePeriodSeconds; -1: unknown */
 };
 
 struct platform_facts {
@@ -22,14 +20,9 @@ struct platform_facts {
 };
 
 struct platform;
-typedef void platform_done(void *arg, bool ok, const char *text);
 
 const struct platform_facts *platform_facts(const struct platform *platform);
 bool platform_pod(const struct platform *platform, const char *name, struct platform_pod *out);
-void platform_evict(struct platform *platform, const struct platform_pod *pod, platform_done *done,
-		    void *arg); /* with uid and version as preconditions */
-void platform_patch_sidecar_image(struct platform *platform, const struct platform_pod *pod, const char *image,
-				  platform_done *done, void *arg);
 void platform_event(struct platform *platform, const char *reason, const char *text,
 		    bool warning); /* best effort, said once */
 

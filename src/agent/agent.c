@@ -213,8 +213,8 @@ void agent_destroy(struct agent *agent)
 	loop_timer_destroy(agent->timer);
 	agent_stop_reload(agent);
 	orders_destroy(agent->orders);
+	agent_stop_rest(agent); /* whoever waits is answered yet */
 	notices_destroy(agent->notices);
-	agent_stop_rest(agent);
 	agent_cancel_peers(agent);
 	agent_cancel_failsafe(agent);
 	agent_forget_failsafe_members(agent);

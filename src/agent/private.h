@@ -14,7 +14,13 @@
 /* The contract's level, which peers parse and act on; our own is howdah_version (pod.md 3). */
 #define CONTRACT_VERSION "4.1.4"
 
-enum { AGAIN_MS = 1000, WAITING_MAX = 64, STATUS_SIZE = 4096, SLOTS_TEXT_SIZE = 2304, ROLLOUT_TEXT_SIZE = 768 };
+enum {
+	AGAIN_MS = 1000,
+	WAITING_MAX = 64,
+	STATUS_SIZE = 4096,
+	SLOTS_TEXT_SIZE = MEMBERS_MAX * (NAME_SIZE + 1) + 1,
+	ROLLOUT_TEXT_SIZE = 768
+};
 
 struct peer_call { /* one question to one member */
 	struct agent *agent;
@@ -90,7 +96,7 @@ struct agent {
 	struct instant published, publish_failed, store_failed, labels_failed;
 	bool store_open;                         /* a write of the cluster's state is on its way */
 	int labels_open;                         /* writes of other pods' labels that are on their way */
-	char slots[SLOTS_TEXT_SIZE];             /* member slots that the server was told to have */
+	char slots[SLOTS_TEXT_SIZE];             /* member slots that the server was told to have, a name a line */
 	bool slots_of_primary;                   /* ... as a primary */
 	struct instant slots_synced;             /* when */
 	struct kept_slots kept_slots;            /* of a primary */

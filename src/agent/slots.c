@@ -7,8 +7,6 @@
 
 #include <string.h>
 
-enum { NAMES_SIZE = MEMBERS_MAX * NAME_SIZE };
-
 static void add_line(struct strbuf *b, const char *slot)
 {
 	strbuf_addf(b, "%s\n", slot);
@@ -73,7 +71,7 @@ static bool forget_dropped(struct agent *agent)
 /* A primary's slots hold WAL back, a standby's do not: they are made anew when it changes. */
 void agent_sense_slots(struct agent *agent, struct instant now)
 {
-	char names[NAMES_SIZE];
+	char names[SLOTS_TEXT_SIZE];
 	struct strbuf b;
 	bool left = false, primary = postgres_instance(agent->pg)->tree == PG_TREE_PRIMARY;
 	if (primary != agent->slots_of_primary || postgres_instance(agent->pg)->tree == PG_TREE_DOWN)

@@ -268,7 +268,7 @@ static const struct shape restart_shape = SHAPE(restart_order, restart_fields);
 
 static const struct field set_fields[] = {
 	F(wanted_set, known),    F(wanted_set, forbidden), F(wanted_set, on_delete), F(wanted_set, looked),
-	F(wanted_set, replicas), F(wanted_set, name),      F(wanted_set, revision),
+	F(wanted_set, replicas), F(wanted_set, first),     F(wanted_set, name),      F(wanted_set, revision),
 };
 static const struct shape set_shape = SHAPE(wanted_set, set_fields);
 

@@ -58,7 +58,8 @@ bool failsafe_may_accept(const struct situation *s, const struct failsafe_ping *
 		     lease_is_taken(&self->sight, &self->hold.token, s->now);
 	if (s->instance->writable || other || strcmp(ping->name, self->name) == 0 || !asks_us(s, ping))
 		return false;
-	return !has_lease(s) && !self->lock_writing;
+	/* where another pod took our place it is for that one to say, and it was not asked */
+	return !self->replaced && !has_lease(s) && !self->lock_writing;
 }
 
 static bool is_running(struct instant since, int64_t hold_ms, struct instant now)

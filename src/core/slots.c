@@ -67,15 +67,10 @@ static int ordinal(const struct wanted_set *set, const char *slot)
 	return number;
 }
 
-/* As the set was looked at after the member had gone, it does not want so many. Where ordinals do not begin with 0 ours
- * may be beyond the number as well, and nothing is known. */
-static bool is_scaled_away(const struct kept_slot *slot, const struct cluster *cluster, const char *self)
+/* As the set was looked at after the member had gone, it does not want so many. */
+static bool is_scaled_away(const struct kept_slot *slot, const struct wanted_set *set)
 {
-	char own[NAME_SIZE];
-	const struct wanted_set *set = &cluster->set;
-	slot_name_from_member(self, own, sizeof(own));
-	int ours = ordinal(set, own);
-	return set->known && ours >= 0 && ours < set->replicas && ordinal(set, slot->name) >= set->replicas &&
+	return set->known && ordinal(set, slot->name) >= set->first + set->replicas &&
 	       elapsed_least_ms(slot->seen, set->looked) > 0;
 }
 
@@ -85,7 +80,7 @@ void kept_slots_turn(struct kept_slots *kept, const struct cluster *cluster, con
 	char slot[NAME_SIZE];
 	for (int i = 0; i < kept->count; i++) {
 		struct kept_slot *k = &kept->list[i];
-		k->over = elapsed_least_ms(k->seen, now) >= ttl_ms || is_scaled_away(k, cluster, self);
+		k->over = elapsed_least_ms(k->seen, now) >= ttl_ms || is_scaled_away(k, &cluster->set);
 	}
 	for (int i = 0; i < cluster->member_count; i++) {
 		const struct member *m = &cluster->members[i];

@@ -197,11 +197,13 @@ static void job_in_space(struct job *job, const char *name)
 
 static void job_run(void *arg)
 {
-	static const char spaces[] = "/api/v1/namespaces";
+	static const char spaces[] = "/api/v1/namespaces", apps[] = "/apis/apps/v1/namespaces/";
 	struct job *job = arg;
 	size_t len = strlen(spaces);
 	bool in_spaces = strncmp(job->path, spaces, len) == 0;
-	if (in_spaces && job->path[len] == '/')
+	if (strncmp(job->path, apps, strlen(apps)) == 0)
+		job_in_space(job, job->path + strlen(apps));
+	else if (in_spaces && job->path[len] == '/')
 		job_in_space(job, job->path + len + 1);
 	else if (in_spaces && text_equal(job->method, "POST"))
 		create_space(job->dk, job);

@@ -514,3 +514,51 @@ def test_an_event_twice_or_forgotten(store):
     again = store.refused(store.client.create, "events", store.space, event("m.1", store.space))
     missing = store.refused(store.client.patch, "events", store.space, "m.2", {"count": 2})
     assert shape(again) == failure(409, "AlreadyExists") and shape(missing) == failure(404, "NotFound")
+
+
+# what a roll-out needs
+
+def evict(store, name, **conditions):
+    body = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": name, "namespace": store.space},
+            "deleteOptions": {"preconditions": conditions}}
+    return store.client.request("POST", f"/api/v1/namespaces/{store.space}/pods/{name}/eviction", body)
+
+
+def test_an_eviction_holds_to_its_preconditions(store):
+    pod = store.make("a", "pods", spec={"containers": CONTAINERS, "nodeName": "node-1"})
+    uid = pod["metadata"]["uid"]
+    for wrong in ({"uid": "11111111-2222-4333-8444-555555555555", "resourceVersion": version(pod)},
+                  {"uid": uid, "resourceVersion": str(number(pod) - 1)}):
+        assert store.refused(evict, store, "a", **wrong).status == 409
+    assert "deletionTimestamp" not in store.client.get("pods", store.space, "a")["metadata"]
+    done = evict(store, "a", uid=uid, resourceVersion=version(pod))
+    assert (done["kind"], done["status"], done["code"]) == ("Status", "Success", 201)
+    assert "deletionTimestamp" in store.client.get("pods", store.space, "a")["metadata"]
+
+
+def test_an_eviction_of_nobody_is_not_found(store):
+    assert shape(store.refused(evict, store, "a")) == failure(404, "NotFound")
+
+
+def test_a_sidecars_image_is_patched_in_a_live_pod(store):
+    spec = {"initContainers": [{"name": "setup", "image": "setup:1"}, {"name": "howdah", "image": "howdah:1", "restartPolicy": "Always"}],
+            "containers": CONTAINERS}
+    store.make("a", "pods", spec=spec)
+    store.patch("a", "pods", fields={"spec": {"initContainers": [{"name": "howdah", "image": "howdah:2"}]}})
+    images = {c["name"]: c["image"] for c in store.client.get("pods", store.space, "a")["spec"]["initContainers"]}
+    assert images == {"setup": "setup:1", "howdah": "howdah:2"}
+
+
+def test_statefulsets_and_their_revisions_are_of_a_group_of_their_own(store):
+    template = {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": CONTAINERS}}
+    store.client.create("statefulsets", store.space, {"metadata": {"name": "s"}, "spec": {
+        "serviceName": "s", "replicas": 2, "updateStrategy": {"type": "OnDelete"}, "selector": {"matchLabels": {"a": "b"}},
+        "template": template}})
+    store.client.create("controllerrevisions", store.space, {"metadata": {"name": "s-1"}, "revision": 1,
+                                                             "data": {"spec": {"template": template}}})
+    read = store.client.get("statefulsets", store.space, "s")
+    assert (read["kind"], read["apiVersion"], read["spec"]["replicas"]) == ("StatefulSet", "apps/v1", 2)
+    read = store.client.get("controllerrevisions", store.space, "s-1")
+    assert (read["kind"], read["apiVersion"], read["data"]["spec"]["template"]) == ("ControllerRevision", "apps/v1", template)
+    assert store.raw("GET", "statefulsets/s").status == 404
+    assert store.refused(store.client.get, "statefulsets", store.space, "t").status == 404

@@ -57,7 +57,7 @@ MUTANTS = {
          ["--faults", "twin,cut from the API"]),
     41: ("roll-out goes on while a pod is not back", "I13", 60, 1, ["--faults", "template,no pod is made"]),
     42: ("roll-out goes on while a member does not stream", "I13", 60, 1, ["--faults", "template,no pod is made"]),
-    43: ("a patched pod counts as updated at once", "I13", 60, 1, ["--faults", "sidecar image"]),
+    43: ("a patched pod counts as updated at once", "I13", 400, 1, ["--faults", "sidecar image"]),
     44: ("the leader's sidecar is replaced under way, however slow", "I14", 60, 1, ["--faults", "sidecar image changed, slow"]),
     45: ("roll-out without a fresh renewal", "I9", 200, 1, ["--faults", CUTS + ",template,losses,sidecar image,API slow"]),
     46: ("every difference counts as more than the sidecar's", "I14", 30, 1, ["--faults", "sidecar image"]),

@@ -439,7 +439,35 @@ static void a_rewind_left_half_done_asks_whether_the_leader_is_alive(void **stat
 	assert_true(plans(ACT_REWIND));
 }
 
-/* It came after the holder's last renewal, so that the map of failsafe mode does not name it. */
+/* Another pod has its name now, and that one was not asked: it may take the lock. */
+static void a_pod_that_was_replaced_agrees_to_nothing(void **state UNUSED)
+{
+	const struct failsafe_ping ping = { .name = "shop-2" };
+	turn_replica(turn, 100);
+	struct situation s = record_situation(turn);
+	assert_true(failsafe_may_accept(&s, &ping));
+	turn->self.replaced = true;
+	assert_false(failsafe_may_accept(&s, &ping));
+}
+
+/* A pod that vanished or ends, a node that is not ready, a peer that is silent: the holder may write on till its T. */
+static void nothing_but_its_record_ends_a_lease(void **state UNUSED)
+{
+	turn_nobody_holds_the_lock(turn);
+	assert_true(plans(ACT_ACQUIRE));
+	turn->self.sight.since = turn_ago(14900);
+	turn->cluster.members[2].ready = false;
+	turn->cluster.members[2].deleting = true;
+	turn_decide(turn);
+	assert_false(plans(ACT_ACQUIRE));
+	turn->cluster.member_count = 2;
+	turn_decide(turn);
+	assert_false(plans(ACT_ACQUIRE));
+	turn->self.sight.since = turn_ago(15040);
+	turn_decide(turn);
+	assert_true(plans(ACT_ACQUIRE));
+}
+
 static void the_lock_is_given_back_while_the_archiver_goes_on(void **state UNUSED)
 {
 	turn_leader(turn, 1000);
@@ -688,6 +716,8 @@ int main(void)
 		TEST(a_promotion_is_cancelled_when_the_lock_is_lost),
 		TEST(nobody_on_another_timeline_has_everything_of_a_primary),
 		TEST(a_rewind_left_half_done_asks_whether_the_leader_is_alive),
+		TEST(a_pod_that_was_replaced_agrees_to_nothing),
+		TEST(nothing_but_its_record_ends_a_lease),
 		TEST(the_lock_is_given_back_while_the_archiver_goes_on),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -290,6 +290,7 @@ static void take_set(struct dcs *dcs, const struct json *root)
 	r->set.looked = loop_now(dcs->loop);
 	r->set.on_delete = strategy != NULL && text_equal(strategy, "OnDelete");
 	r->set.replicas = (int)number_or(json_get(spec, "replicas"), 1);
+	r->set.first = (int)number_or(json_path(spec, "ordinals.start"), 0);
 	if (!text_copy(r->image, sizeof(r->image), text_or_empty(json_get_text(sidecar, "image"))))
 		r->image[0] = '\0';
 	bool seen = number_or(json_get(status, "observedGeneration"), -1) == generation;

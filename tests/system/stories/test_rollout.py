@@ -134,8 +134,8 @@ def rolling(make_cluster):
     """A running cluster whose pods belong to a StatefulSet, its leader, and its kubelets."""
     made = []
 
-    def make():
-        cluster = make_cluster(ttl=15)
+    def make(**options):
+        cluster = make_cluster(ttl=15, **options)
         for member in cluster.members:
             cluster.kube.admin.delete("pods", cluster.namespace, member.name, grace_s=0)
         kubelets = Kubelets(StatefulSet(cluster))
@@ -221,3 +221,40 @@ def test_without_rights_there_is_no_rollout_until_they_are_given(rolling):
     cluster.kube.set_rules(cluster.namespace, rules)
     wait(kubelets.set.is_rolled_out, "every pod has the new revision", 150)
     assert cluster.wait_ready() is leader
+
+
+def test_a_single_pod_is_updated_where_it_stands(rolling):
+    cluster, leader, kubelets = rolling(size=1)
+    server = leader.postmaster()
+    kubelets.set.change(sidecar="howdah:2")
+    wait(kubelets.set.is_rolled_out, "its sidecar is new", 60)
+    assert leader.postmaster() == server and evictions(cluster, 201) == []
+    leader.psql("insert into story(writer) values ('kept')")
+    kubelets.set.change(postgres="postgres:2")
+    wait(lambda: kubelets.happened == [("sidecar", leader.name), ("pod", leader.name)], "its pod is new", 60)
+    wait(lambda: cluster.leader() is leader, "it leads again", 60)
+    assert leader.psql("select count(*) from story") == "1" and len(evictions(cluster, 201)) == 1
+
+
+def slots(leader):
+    return set(leader.psql("select slot_name from pg_replication_slots").split())
+
+
+def test_a_member_that_is_away_keeps_its_slot_and_one_that_was_scaled_away_does_not(rolling, watch):
+    cluster, leader, kubelets = rolling()
+    watch(cluster)
+    last = cluster["shop-2"]
+    if leader is last:
+        leader.ask("/switchover", {"leader": leader.name, "candidate": "shop-0"})
+        leader = wait(lambda: cluster.wait_ready() if cluster.leader() is cluster["shop-0"] else None, "shop-0 leads", 60)
+    assert slots(leader) == {m.name.replace("-", "_") for m in others(cluster, leader)}
+    kubelets.__exit__()
+    last.supervisor.send_signal(signal.SIGTERM)
+    last.supervisor.wait(timeout=60)
+    last.kill_agent()
+    cluster.kube.admin.delete("pods", cluster.namespace, last.name, grace_s=0)
+    wait(lambda: len(json.loads(leader.rest("/cluster")[1])["members"]) == 2, "the pod is gone for the leader")
+    assert "shop_2" in slots(leader), "it may come back"
+    kubelets.set.scale(2)
+    wait(lambda: "shop_2" not in slots(leader), "it is not wanted any more, and its slot is gone", 60)
+    assert "the slot of shop-2 is not kept any longer" in leader.log()
