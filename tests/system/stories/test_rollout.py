@@ -231,7 +231,8 @@ def test_a_single_pod_is_updated_where_it_stands(rolling):
     assert leader.postmaster() == server and evictions(cluster, 201) == []
     leader.psql("insert into story(writer) values ('kept')")
     kubelets.set.change(postgres="postgres:2")
-    wait(lambda: kubelets.happened == [("sidecar", leader.name), ("pod", leader.name)], "its pod is new", 60)
+    wait(kubelets.set.is_rolled_out, "its pod is new", 90)
+    assert kubelets.happened == [("sidecar", leader.name), ("pod", leader.name)]
     wait(lambda: cluster.leader() is leader, "it leads again", 60)
     assert leader.psql("select count(*) from story") == "1" and len(evictions(cluster, 201)) == 1
 
