@@ -425,6 +425,11 @@ static void check_writes(struct checker *c)
 	c->minute_writes = api_writes(world->api);
 }
 
+bool check_somebody_leads(void)
+{
+	return world->checker->leader != NULL;
+}
+
 /* Another copy of the same history that is not too far behind the one that stands still: without it nobody may take over by itself. */
 bool check_somebody_could_lead(void)
 {

@@ -128,7 +128,7 @@ static void on_next(UNUSED void *arg)
 	bool rolls = !statefulset_is_over() && check_somebody_could_lead();
 	if (!f->stormy && rolls)
 		statefulset_check_end(f->healed_at);
-	if (rolls && !f->mild)
+	if (rolls && !f->mild && check_somebody_leads())
 		f->last_over = world->now; /* it may move the lock */
 	if (world->now >= f->phase_ends && !(rolls && !f->stormy))
 		next_phase(f);

@@ -46,7 +46,7 @@ MUTANTS = {
     30: ("observation age reset at every version", "I7", 60, 1, []),
     31: ("renewal without a supervisor", "I7", 60, 1, ["--faults", "container stuck,cut from all"]),
     32: ("T checked before the socket is drained", "I8", 60, 1, ["--faults", "container frozen"]),
-    33: ("Retry-After obeyed without a cap", "I8", 60, 1, ["--faults", "429,agent frozen"]),
+    33: ("Retry-After obeyed without a cap", "I8", 200, 1, ["--faults", "429,agent frozen"]),
     34: ("lag check skipped", "I3", 60, 1, ["--faults", "cut from the members,two members,machine died", "--lag", "4000"]),
     35: ("store keeps only newer objects", "I7", 500, 1, ["--faults", CUTS + ",store restored"]),
     36: ("unknown holder counts for the ttl in force", "I1", 300, 1,

@@ -387,6 +387,7 @@ void check_data_removed(const struct volume *volume, bool own_attempt);
 void check_writers_changed(void); /* something may commit that could not, or the other way round */
 void check_fenced(struct supervisor *s);
 void check_rollout_step(const struct pod *author);
+bool check_somebody_leads(void);
 bool check_somebody_could_lead(void); /* by itself, were all healthy that is not broken now */
 void violation(const char *invariant, const char *format, ...) PRINTF_LIKE(2, 3);
 const char *violation_invariant(void); /* NULL: none */
