@@ -38,7 +38,7 @@ def test_a_primary_needs_a_deadline(members):
     a = members("pg-0")
     a.do("initdb")
     state = a.fails("primary")
-    assert state["failed_job"] == "start_primary" and "deadline" in state["failure"] or "API" in state["failure"]
+    assert state["failed_job"] == "start_primary" and "lease" in state["failure"]
     assert state["tree"] == "down"
 
 
@@ -93,6 +93,7 @@ def test_a_running_standby_follows_another_without_a_restart(members, primary, s
     primary.say("deadline", 0)
     primary.do("stop")
     standby.say("deadline", 10000)
+    standby.wait(lambda s: s["deadline"])
     standby.do("promote")
     standby.say("slots", "pg_2")
     standby.wait(lambda s: '"pg_2"' in s["slots"])
