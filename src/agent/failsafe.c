@@ -222,7 +222,9 @@ bool agent_take_failsafe_ping(struct agent *agent, const struct failsafe_ping *p
 	struct situation s = agent_situation(agent);
 	struct self *self = &agent->self;
 	int64_t hold_ms = s.settings->ttl_ms;
-	if (!failsafe_may_accept(&s, ping))
+	bool another =
+		agent->pod_uid[0] != '\0' && ping->asked_uid[0] != '\0' && strcmp(agent->pod_uid, ping->asked_uid) != 0;
+	if (another || !failsafe_may_accept(&s, ping))
 		return false;
 	if (self->sight.held && self->sight.record.ttl_s * 1000 > hold_ms)
 		hold_ms = self->sight.record.ttl_s * 1000;

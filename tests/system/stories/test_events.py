@@ -135,7 +135,7 @@ def test_a_directory_of_another_user_or_version_is_told(make_ready):
     (newer.data / "PG_VERSION").write_text("19\n")
     for member in (locked, newer):
         member.start()
-    wait_told(cluster, locked, "CannotStart", "belongs to another user")
+    wait_told(cluster, locked, "CannotStart", "belongs to uid 65534")
     told_of_version = wait(lambda: told(cluster, newer).get("CannotStart"), "the other version is told", 40)
     assert any("19" in text for text in told_of_version), told_of_version
 

@@ -38,6 +38,12 @@ class StatefulSet:
         self.admin.patch("statefulsets", self.space, self.cluster.scope, {"spec": {"template": self.template()}})
         self._publish()
 
+    def scale(self, replicas):
+        self.admin.patch("statefulsets", self.space, self.cluster.scope, {"spec": {"replicas": replicas}})
+        generation = self.admin.get("statefulsets", self.space, self.cluster.scope)["metadata"]["generation"]
+        status = {"observedGeneration": generation, "replicas": replicas}
+        self.admin.patch("statefulsets", self.space, self.cluster.scope, {"status": status}, subresource="status")
+
     @property
     def revision(self):
         return f"{self.cluster.scope}-r{self.number}"
@@ -126,6 +132,7 @@ class Kubelets:
     def __exit__(self, *_):
         self.stopped.set()
         self.thread.join(timeout=90)
+        assert not self.thread.is_alive()
         assert self.failure is None, self.failure
 
 
