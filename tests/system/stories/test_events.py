@@ -125,13 +125,18 @@ def test_a_second_cluster_of_the_same_scope_is_told(make_ready):
 
 def test_a_directory_of_another_user_or_version_is_told(make_ready):
     cluster, leader = make_ready(size=2)
-    locked, newer = Member(cluster, "m2", "shop-8"), Member(cluster, "m3", "shop-9")
-    cluster.members += [locked, newer]
-    for member in (locked, newer):
-        member.write_config()
-        subprocess.run([f"{BIN}/initdb", "-D", str(member.data), "-N"], user=USER, check=True, capture_output=True, cwd="/")
+    newer = next(m for m in cluster.members if m is not leader)
+    locked = Member(cluster, "m2", "shop-8")
+    cluster.members.append(locked)
+    locked.write_config()
+    subprocess.run([f"{BIN}/initdb", "-D", str(locked.data), "-N"], user=USER, check=True, capture_output=True, cwd="/")
     for path in [locked.data, *locked.data.rglob("*")]:
         os.chown(path, 65534, 65534)
+    for pid in cluster.net.pids(newer.machine):
+        os.kill(pid, signal.SIGKILL)
+    newer.agent.wait()
+    newer.supervisor.wait()
+    wait(lambda: not cluster.net.pids(newer.machine), "nothing of it is left")
     (newer.data / "PG_VERSION").write_text("19\n")
     for member in (locked, newer):
         member.start()
