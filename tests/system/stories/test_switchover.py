@@ -14,8 +14,15 @@ def others(cluster, leader):
     return [m for m in cluster.members if m is not leader]
 
 
+def says_that_it_follows(member, leader):
+    said = member.status()
+    return said.get("replication_state") == "streaming" and said.get("timeline") == leader.status().get("timeline")
+
+
 def switch(cluster, leader, asked, candidate=None):
     """The new leader, and when it was asked; the answer must name who really leads."""
+    for member in [candidate] if candidate else others(cluster, leader):
+        wait(lambda m=member: says_that_it_follows(m, leader), f"{member.name} knows its timeline")
     body = {"leader": leader.name, **({"candidate": candidate.name} if candidate else {})}
     moment = now()
     code, text = asked.ask("/switchover", body)

@@ -189,6 +189,7 @@ def test_data_of_another_cluster_is_named_and_one_command_repairs_it(make_cluste
     attic.members.append(Member(attic, "m3", "attic-0"))
     attic.start()
     source = wait(attic.leader, "the other cluster's leader", 60)
+    wait(lambda: source.psql("select 1 from pg_roles where rolname = 'replicator'") == "1", "its roles are made", 60)
     source.psql("create table heirloom as select 1 as n")
     source.psql("checkpoint")
     attic_id, shop_id = (m.status()["database_system_identifier"] for m in (source, leader))
