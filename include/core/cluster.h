@@ -147,6 +147,7 @@ struct cluster {
 };
 
 const struct member *cluster_member(const struct cluster *cluster, const char *name); /* NULL: none */
+void copy_member_name(char to[static NAME_SIZE], const struct member *member);        /* NULL: "" */
 
 /* Contract 5.22: last entry's timeline + 1, 1 for an empty history, 0 unknown; or begun_timeline, where numbers were passed over. */
 uint32_t cluster_timeline(const struct cluster *cluster);

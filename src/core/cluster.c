@@ -68,6 +68,13 @@ const struct member *cluster_member(const struct cluster *cluster, const char *n
 	return NULL;
 }
 
+void copy_member_name(char to[static NAME_SIZE], const struct member *member)
+{
+	to[0] = '\0';
+	if (member != NULL)
+		__builtin_memcpy(to, member->name, NAME_SIZE);
+}
+
 uint32_t cluster_timeline(const struct cluster *cluster)
 {
 	int count = cluster->history.count;

@@ -88,12 +88,6 @@ static int64_t wake_ms(const struct situation *s, const struct plan *plan)
 	return wake < WAKE_MIN_MS ? WAKE_MIN_MS : wake;
 }
 
-static void copy_name(char to[static NAME_SIZE], const struct member *member)
-{
-	if (member != NULL)
-		__builtin_memcpy(to, member->name, NAME_SIZE);
-}
-
 static bool is_ready_to_start(const struct situation *s)
 {
 	const struct instance *i = s->instance;
@@ -120,9 +114,9 @@ struct plan decide(const struct situation *s)
 	duties_add(s, &plan);
 	if (guarded && rollout_is_ours_to_look_at(s)) {
 		follow_rule(&plan, TABLE_ROLLOUT, rollout_facts(s));
-		copy_name(plan.next, rollout_next(s));
+		copy_member_name(plan.next, rollout_next(s));
 	}
-	copy_name(plan.upstream, leader_to_follow(s));
+	copy_member_name(plan.upstream, leader_to_follow(s));
 	plan.wake_ms = wake_ms(s, &plan);
 	return plan;
 }

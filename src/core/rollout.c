@@ -282,19 +282,12 @@ int64_t rollout_wait_ms(const struct situation *s)
 	return since < LOOK_IDLE_MS ? LOOK_IDLE_MS - since + 1 : WAIT_MS;
 }
 
-static void copy_name(char to[static NAME_SIZE], const struct member *member)
-{
-	to[0] = '\0';
-	if (member != NULL)
-		__builtin_memcpy(to, member->name, NAME_SIZE);
-}
-
 void rollout_progress(const struct situation *s, struct rollout_progress *progress)
 {
 	const struct member *next = rollout_next(s);
 	*progress = (struct rollout_progress){ .wanted = s->cluster->set.replicas };
 	for (int i = 0; i < s->cluster->member_count; i++)
 		progress->updated += s->cluster->members[i].owned && !is_old(&s->cluster->members[i]);
-	copy_name(progress->next, next);
-	copy_name(progress->ill, ill(s, next));
+	copy_member_name(progress->next, next);
+	copy_member_name(progress->ill, ill(s, next));
 }
