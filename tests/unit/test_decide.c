@@ -60,6 +60,27 @@ static void what_is_left_leads_when_nobody_has_the_last_timeline(void **state UN
 	assert_true(plans(ACT_ACQUIRE));
 }
 
+/* Two timelines have the number 7: nobody's is the lost leader's, and everybody says so. */
+static void what_is_left_leads_when_all_lack_the_last_timeline_and_have_one_of_its_number(void **state UNUSED)
+{
+	char lacks[LACKS_SIZE];
+	diverged_without_leader();
+	struct situation s = record_situation(turn);
+	rejoin_lacks(&s, lacks);
+	assert_string_not_equal(lacks, "");
+	turn->self.peers[0].timeline = 7;
+	assert_int_not_equal(rejoin_decide(&s), REJOIN_FOLLOW);
+	text_copy(turn->self.peers[0].lacks, LACKS_SIZE, "7 of another leader");
+	assert_int_not_equal(rejoin_decide(&s), REJOIN_FOLLOW);
+	text_copy(turn->self.peers[0].lacks, LACKS_SIZE, lacks);
+	assert_int_equal(rejoin_decide(&s), REJOIN_FOLLOW);
+	assert_string_equal(lacks, "7 ");
+	turn_leader(turn, 1000);
+	s = record_situation(turn);
+	rejoin_lacks(&s, lacks);
+	assert_string_equal(lacks, "");
+}
+
 static void a_diverged_member_waits_for_one_that_does_not_answer(void **state UNUSED)
 {
 	diverged_without_leader();
@@ -488,20 +509,6 @@ static void the_lock_is_given_back_while_the_archiver_goes_on(void **state UNUSE
 	assert_true(plans(ACT_RELEASE));
 }
 
-static void who_was_told_to_go_leads_again_when_nobody_else_has_as_much(void **state UNUSED)
-{
-	turn_replica(turn, 16000);
-	turn->cluster.move.asked = true;
-	text_copy(turn->cluster.move.leader, NAME_SIZE, "shop-0");
-	turn_peer(&turn->self, "shop-1", TURN_LSN);
-	turn_peer(&turn->self, "shop-2", TURN_LSN - 120);
-	turn_decide(turn);
-	assert_false(plans(ACT_ACQUIRE));
-	turn->self.peers[0].lsn = turn->self.peers[0].received_lsn = turn->self.peers[0].replayed_lsn = TURN_LSN - 120;
-	turn_decide(turn);
-	assert_true(plans(ACT_ACQUIRE));
-}
-
 static void the_priority_of_who_was_told_to_go_keeps_nobody_back(void **state UNUSED)
 {
 	turn_replica(turn, 16000);
@@ -679,6 +686,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(what_is_left_leads_when_nobody_has_the_last_timeline),
+		TEST(what_is_left_leads_when_all_lack_the_last_timeline_and_have_one_of_its_number),
 		TEST(a_diverged_member_waits_for_one_that_does_not_answer),
 		TEST(a_diverged_member_waits_for_one_that_has_the_last_timeline),
 		TEST(a_diverged_member_waits_for_one_whose_database_is_down),
@@ -702,7 +710,6 @@ int main(void)
 		TEST(a_new_agent_leaves_a_primary_alone_until_it_knows_whether_the_pause_is_over),
 		TEST(a_new_agent_in_a_pause_takes_the_lock_again_that_ran_out),
 		TEST(a_diverged_member_that_can_be_rewound_asks_the_leader),
-		TEST(who_was_told_to_go_leads_again_when_nobody_else_has_as_much),
 		TEST(the_priority_of_who_was_told_to_go_keeps_nobody_back),
 		TEST(whom_failsafe_mode_does_not_count_on_does_not_lead_past_those_that_it_does),
 		TEST(a_pod_that_no_primary_counts_on_lets_a_new_one_lead),
