@@ -13,6 +13,7 @@
 
 /* What the agent remembers between turns. Everything else is sensed anew. */
 struct self {
+	char pod_uid[UID_SIZE]; /* of our pod; "": we were not told */
 	struct instant started; /* of this agent: what it heard before, nobody remembers */
 	char name[NAME_SIZE];
 	struct lease_sight sight;

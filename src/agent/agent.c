@@ -150,7 +150,7 @@ static bool create_dcs(struct agent *agent, struct err *err)
 	struct kubernetes_params params;
 	struct dcs_callbacks callbacks = { .on_event = on_dcs_event, .on_lock_send = agent_on_lock_send, .arg = agent };
 	kubernetes_params_from_config(&params, &agent->config);
-	text_copy(params.pod_uid, sizeof(params.pod_uid), agent->pod_uid);
+	text_copy(params.pod_uid, sizeof(params.pod_uid), agent->self.pod_uid);
 	agent->dcs = kubernetes_create(agent->loop, agent->http, &params, &callbacks, err);
 	return agent->dcs != NULL;
 }
@@ -176,7 +176,7 @@ struct agent *agent_create(struct loop *loop, const struct agent_params *params,
 	*params->config = (struct config){ .name = "" };
 	text_copy(agent->config_path, sizeof(agent->config_path),
 		  params->config_path != NULL ? params->config_path : "");
-	text_copy(agent->pod_uid, sizeof(agent->pod_uid), params->pod_uid != NULL ? params->pod_uid : "");
+	text_copy(agent->self.pod_uid, sizeof(agent->self.pod_uid), params->pod_uid != NULL ? params->pod_uid : "");
 	text_copy(agent->self.name, sizeof(agent->self.name), agent->config.name);
 	agent->self.started = loop_now(loop);
 	agent->said_is_old = true;

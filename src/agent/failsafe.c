@@ -30,8 +30,8 @@ void agent_name_failsafe_members(struct agent *agent)
 	}
 	/* our pod may not say yet where we are asked */
 	agent_add_url(urls, agent->config.name, agent_rest_scheme(agent), &agent->config.rest_connect, "patroni");
-	if (agent->pod_uid[0] != '\0')
-		json_set_text(uids, agent->config.name, agent->pod_uid);
+	if (agent->self.pod_uid[0] != '\0')
+		json_set_text(uids, agent->config.name, agent->self.pod_uid);
 	agent_forget_failsafe_members(agent);
 	agent->failsafe_urls = json_print_text(urls, JSON_COMPACT);
 	agent->failsafe_uids = json_print_text(uids, JSON_COMPACT);
@@ -222,9 +222,7 @@ bool agent_take_failsafe_ping(struct agent *agent, const struct failsafe_ping *p
 	struct situation s = agent_situation(agent);
 	struct self *self = &agent->self;
 	int64_t hold_ms = s.settings->ttl_ms;
-	bool another =
-		agent->pod_uid[0] != '\0' && ping->asked_uid[0] != '\0' && strcmp(agent->pod_uid, ping->asked_uid) != 0;
-	if (another || !failsafe_may_accept(&s, ping))
+	if (!failsafe_may_accept(&s, ping))
 		return false;
 	if (self->sight.held && self->sight.record.ttl_s * 1000 > hold_ms)
 		hold_ms = self->sight.record.ttl_s * 1000;

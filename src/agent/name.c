@@ -26,7 +26,7 @@ static bool is_own_address(const struct agent *agent, const char *api_url)
  * rule 3 holds between two of one name). */
 static bool is_told_of_us(const struct agent *agent, const struct member *own)
 {
-	bool ours = agent->pod_uid[0] == '\0' || strcmp(own->pod_uid, agent->pod_uid) == 0;
+	bool ours = agent->self.pod_uid[0] == '\0' || strcmp(own->pod_uid, agent->self.pod_uid) == 0;
 	return ours && own->api_url[0] != '\0' && !is_own_address(agent, own->api_url);
 }
 

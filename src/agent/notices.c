@@ -53,15 +53,36 @@ void agent_notice(struct agent *agent, bool is_warning, const char *reason, cons
 
 /* ---- problems ---- */
 
-/* Another cluster's data, or no right to it: trouble.c. */
-static bool is_in_trouble(UNUSED const struct situation *s, const struct agent *agent)
+static bool is_of_another_cluster(const struct situation *s, UNUSED const struct agent *agent)
 {
-	return agent->trouble[0] != '\0';
+	return is_foreign(s);
 }
 
-static void print_trouble(UNUSED const struct situation *s, const struct agent *agent, struct strbuf *to)
+/* Nothing is changed by us: which of the two is right is not ours to guess. The command gives the store the identifier of the data,
+ * and takes away what it knows of the other cluster's positions and timelines; the lock itself stays what it is. */
+static void print_foreign(const struct situation *s, const struct agent *agent, struct strbuf *to)
 {
-	strbuf_add(to, agent->trouble);
+	const struct config *c = &agent->config;
+	bool endpoints = c->kubernetes.use_endpoints;
+	const char *here = s->instance->system_identifier;
+	strbuf_addf(
+		to,
+		"system ID mismatch: the data directory is of %s, the cluster in the store of %s: PostgreSQL is not "
+		"started. Another volume was mounted, or the store is of an older cluster. If the data is right: "
+		"kubectl -n %s annotate --overwrite %s %s-config %s%s initialize=%s optime- history- "
+		"howdah.io/timeline- howdah.io/timelines-",
+		here, s->cluster->system_identifier, c->kubernetes.space, endpoints ? "endpoints" : "configmap",
+		c->scope, c->scope, endpoints ? "" : "-leader", here);
+}
+
+static bool is_without_right(UNUSED const struct situation *s, const struct agent *agent)
+{
+	return postgres_details(agent->pg)->trouble[0] != '\0';
+}
+
+static void print_right(UNUSED const struct situation *s, const struct agent *agent, struct strbuf *to)
+{
+	strbuf_add(to, postgres_details(agent->pg)->trouble);
 }
 
 static bool is_no_database(const struct situation *s, UNUSED const struct agent *agent)
@@ -129,7 +150,8 @@ static void print_diverged(const struct situation *s, UNUSED const struct agent 
 }
 
 static const struct problem problems[] = {
-	{ "CannotStart", is_in_trouble, 0, print_trouble },
+	{ "CannotStart", is_of_another_cluster, 0, print_foreign },
+	{ "CannotStart", is_without_right, 0, print_right },
 	{ "CannotStart", is_no_database, 0, print_no_database },
 	{ "CannotStart", is_held_elsewhere, 10000, print_held_elsewhere },
 	{ "CannotStart", is_orphaned, 30000, print_orphaned },

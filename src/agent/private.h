@@ -63,7 +63,6 @@ struct agent {
 	struct loop *loop;
 	struct config config;
 	char config_path[URL_SIZE];
-	char pod_uid[UID_SIZE];
 	struct http_client *http;
 	struct dcs *dcs;
 	struct postgres *pg;
@@ -125,7 +124,6 @@ struct agent {
 	struct http_call *name_call; /* NULL: none is on its way */
 	loop_fn *on_refused;
 	void *on_refused_arg;
-	char trouble[768]; /* what a person has to do something about; "": nothing */
 	uint64_t config_stamp, tls_stamp;
 	struct loop_timer *reload_timer, *look_timer;
 	struct recorder *recorder; /* NULL: none */
@@ -204,9 +202,6 @@ void agent_volumes_turn(struct agent *agent);
 /* name.c */
 bool agent_name_is_free(struct agent *agent); /* false: that is being found out, or it is not */
 void agent_cancel_name(struct agent *agent);
-
-/* trouble.c */
-void agent_sense_trouble(struct agent *agent);
 
 /* cache.c */
 /* What is in force until the store is read. */

@@ -53,7 +53,7 @@ static void answer(struct agent *agent, const struct http_request *request)
 				  .failsafe_text = s.settings->failsafe ? dcs_failsafe_text(agent->dcs) : "",
 				  .rollout = agent->rollout.report,
 				  .failsafe_active = failsafe_is_active(&s),
-				  .failsafe_free_uid = failsafe_is_free(&s) ? agent->pod_uid : NULL,
+				  .failsafe_free_uid = failsafe_is_free(&s) ? agent->self.pod_uid : NULL,
 				  .trouble = agent_problem(agent),
 				  .lacks = lacks,
 				  .counters = agent->counters };

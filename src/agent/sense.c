@@ -144,8 +144,8 @@ void agent_sense(struct agent *agent, struct instant now)
 	if (instance->tree == PG_TREE_PRIMARY && instance->answers && !instance->in_recovery)
 		self->last_up = now;
 	const struct member *own = agent_own_member(agent);
-	self->replaced = own != NULL && agent->pod_uid[0] != '\0' && strcmp(own->pod_uid, agent->pod_uid) != 0;
-	agent_sense_trouble(agent);
+	self->replaced =
+		own != NULL && agent->self.pod_uid[0] != '\0' && strcmp(own->pod_uid, agent->self.pod_uid) != 0;
 	sense_wal(self, instance, now);
 	sense_wishes(agent, now);
 	look_up_beginning(agent, instance->armed_timeline);

@@ -327,6 +327,7 @@ static const struct field self_fields[] = {
 	F(self, failsafe_asking),
 	F(self, failsafe_round),
 	F(self, failsafe_pinged),
+	F(self, pod_uid),
 	F(self, started),
 	F(self, failsafe_hold_ms),
 	F(self, initialize_is_ours),

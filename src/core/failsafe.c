@@ -43,12 +43,12 @@ int64_t failsafe_hold_ms(const struct situation *s)
 	return hold;
 }
 
-/* An address may be that of our successor, or of whom we followed. While the store has not been read the agent knows its uid alone. */
+/* An address may be that of our successor, or of whom we followed. */
 static bool asks_us(const struct situation *s, const struct failsafe_ping *ping)
 {
 	const struct member *own = cluster_member(s->cluster, s->self->name);
-	return ping->asked_uid[0] == '\0' || mutant(38) || own == NULL ||
-	       (!s->self->replaced && strcmp(own->pod_uid, ping->asked_uid) == 0);
+	const char *uid = s->self->pod_uid[0] != '\0' ? s->self->pod_uid : own != NULL ? own->pod_uid : "";
+	return ping->asked_uid[0] == '\0' || uid[0] == '\0' || strcmp(uid, ping->asked_uid) == 0 || mutant(38);
 }
 
 bool failsafe_may_accept(const struct situation *s, const struct failsafe_ping *ping)
