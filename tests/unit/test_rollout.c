@@ -82,6 +82,14 @@ static void nothing_is_looked_at_outside_a_statefulset(void **state UNUSED)
 	assert_string_equal(rule(), "");
 }
 
+/* It may lead for a moment before it learns of it; the pod of its name is nobody whom it could judge. */
+static void a_leader_whose_pod_was_replaced_looks_at_nothing(void **state UNUSED)
+{
+	begun(CHANGE_MORE);
+	turn->self.replaced = true;
+	assert_string_equal(rule(), "");
+}
+
 static void a_replica_looks_at_nothing(void **state UNUSED)
 {
 	begun(CHANGE_MORE);
@@ -277,6 +285,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(nothing_is_done_to_pods_that_are_right),
 		T(nothing_is_looked_at_outside_a_statefulset),
+		T(a_leader_whose_pod_was_replaced_looks_at_nothing),
 		T(a_replica_looks_at_nothing),
 		T(replicas_go_before_the_leader),
 		T(only_the_image_is_patched_where_nothing_else_differs),
