@@ -31,6 +31,7 @@ struct self {
 	bool confirmed;          /* a consistent read was answered since then */
 	bool refreshing;
 	struct instant read_at;         /* when the last consistent read was asked for */
+	struct instant looked;          /* the same, of the last one that was answered */
 	bool store_writing;             /* a write of initialize, config or history is on its way */
 	bool publishing;                /* a write of our pod is on its way */
 	bool publish_due;               /* our pod does not say what it should */

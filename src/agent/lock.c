@@ -193,6 +193,8 @@ static void refresh_done(void *arg, enum dcs_outcome outcome, const char *text)
 	struct self *self = &agent->self;
 	self->refreshing = false;
 	bool same = memcmp(&agent->refreshed, &self->hold.token, sizeof(agent->refreshed)) == 0;
+	if (outcome == DCS_DONE)
+		self->looked = self->read_at;
 	if (outcome == DCS_DONE && same)
 		self->confirmed = self->hold.token.leader[0] != '\0';
 	else if (outcome != DCS_DONE)

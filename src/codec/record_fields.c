@@ -317,6 +317,7 @@ static const struct field self_fields[] = {
 	F(self, confirmed),
 	F(self, refreshing),
 	F(self, read_at),
+	F(self, looked),
 	F(self, store_writing),
 	F(self, publishing),
 	F(self, publish_due),

@@ -26,6 +26,7 @@ enum lock_fact {
 	FACT_L_ASK,       /* the others' answers are wanted and too old */
 	FACT_L_HEIR,      /* whoever is to take over has not everything yet */
 	FACT_L_WINNER,    /* we may lead, and nobody is known who should rather */
+	FACT_L_LOOKED,    /* the cluster was read just now */
 	FACT_L_COUNT
 };
 #define L(name) (1u << FACT_L_##name)
@@ -50,6 +51,7 @@ static const char *const names[] = {
 	[FACT_L_ASK] = "the other members must be asked",
 	[FACT_L_HEIR] = "whoever takes over has not everything yet",
 	[FACT_L_WINNER] = "no living member should rather lead",
+	[FACT_L_LOOKED] = "the cluster was read just now",
 };
 static_assert(ARRAY_SIZE(names) == FACT_L_COUNT, "every fact has a name");
 static_assert(FACT_L_COUNT <= FACTS_MAX, "small enough to enumerate");
@@ -97,6 +99,10 @@ static const struct rule rules[] = {
 	  "the last write of the lock failed a moment ago" },
 	{ "found", L(BOOTSTRAP), 0, { ACT_ACQUIRE },
 	  "the new cluster is ours to begin" },
+	{ "look", L(WINNER), L(LOOKED) | L(READING), { ACT_REFRESH },
+	  "nobody holds the lock, and it seems to be ours to take: the cluster is read before" },
+	{ "looking", L(WINNER), L(LOOKED), { ACT_NONE },
+	  "nobody holds the lock, it seems to be ours to take, and the cluster is being read" },
 	{ "race", L(WINNER), 0, { ACT_ACQUIRE },
 	  "nobody holds the lock and no living member should rather lead" },
 	{ "ask", L(ASK), 0, { ACT_ASK_PEERS },
@@ -151,6 +157,14 @@ static bool is_reading(const struct situation *s)
 	bool lately =
 		!has_lease(s) && instant_is_set(self->read_at) && elapsed_most_ms(self->read_at, s->now) < RETRY_MS;
 	return !self->confirmed && (self->refreshing || lately);
+}
+
+/* What its pods say must be as young as that nobody holds the lock: a watch of pods may be behind that of the lock for as long as it
+ * likes, and a primary that no deadline ends is told by its pod alone. It says so before its T passes, which is a margin before
+ * anybody sees its lock run out: a read within that margin shows it (safety.md S11). */
+static bool has_looked(const struct situation *s)
+{
+	return (instant_is_set(s->self->looked) && within_ms(s->self->looked, RETRY_MS, s->now)) || mutant(47);
 }
 
 static bool must_lower(const struct situation *s)
@@ -220,7 +234,8 @@ uint32_t lock_facts(const struct situation *s)
 	       when(may_release(s), L(PROVEN)) | when(s->cluster->leader.present, L(OBJECT)) |
 	       when(is_paced(s), L(PACED)) | when(self->confirmed, L(CONFIRMED)) | when(is_reading(s), L(READING)) |
 	       when(view_is_fresh(s), L(FRESH)) | when(needs_lock_to_bootstrap(s), L(BOOTSTRAP)) |
-	       when(wants_peers(s), L(ASK)) | when(heir_is_waited_for(s), L(HEIR)) | when(race_is_won(s), L(WINNER));
+	       when(wants_peers(s), L(ASK)) | when(heir_is_waited_for(s), L(HEIR)) | when(race_is_won(s), L(WINNER)) |
+	       when(has_looked(s), L(LOOKED));
 }
 
 static const char *const give_up_texts[] = {

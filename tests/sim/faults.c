@@ -159,10 +159,15 @@ bool faults_active(void)
 	return world->faults->stormy;
 }
 
+/* A machine that died is a fault until it is up again. */
 int64_t faults_quiet_since(void)
 {
 	const struct faults *f = world->faults;
-	return f->stormy ? INT64_MAX : f->last_over;
+	int64_t since = f->last_over;
+	for (int i = 0; i < SIM_MACHINES; i++)
+		if (world->machines[i].up_at > since)
+			since = world->machines[i].up_at;
+	return f->stormy ? INT64_MAX : since;
 }
 
 bool faults_only_mild(void)

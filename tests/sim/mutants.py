@@ -61,6 +61,8 @@ MUTANTS = {
     44: ("the leader's sidecar is replaced under way, however slow", "I14", 60, 1, ["--faults", "sidecar image changed, slow"]),
     45: ("roll-out without a fresh renewal", "I9", 200, 1, ["--faults", CUTS + ",template,losses,sidecar image,API slow"]),
     46: ("every difference counts as more than the sidecar's", "I14", 30, 1, ["--faults", "sidecar image"]),
+    47: ("the cluster is not read before the lock is taken", "I11 I1", 60, 1,
+         ["--faults", "paused,cut from the API,cut from all,agent frozen,API outage,losses"]),
 }
 
 

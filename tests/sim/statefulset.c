@@ -94,6 +94,14 @@ int statefulset_print_pod(struct pod *pod, char *text, size_t size)
 			pod->revision, pod->image, (int)(pod->machine - world->machines));
 }
 
+static int image_of(const struct json *object)
+{
+	int64_t number;
+	const struct json *sidecar = json_first(json_path(object, "spec.initContainers"));
+	const char *image = json_get_text(sidecar, "image");
+	return image && text_to_i64(strchr(image, ':') + 1, &number) ? (int)number : 0;
+}
+
 /* ---- kubelets ---- */
 
 static void print_time(char *text, size_t size, int64_t at_us)
@@ -141,12 +149,18 @@ void statefulset_agent_started(struct pod *pod)
 	status_soon(pod);
 }
 
-/* A restored store forgets templates and states: whoever looks after it applies the newest again, and kubelets say what is. */
+/* A restored store forgets templates and states: whoever looks after it applies the newest again, and kubelets say what is. An image
+ * that it does not ask for any more is waited for by nobody. */
 void statefulset_restored(void)
 {
-	for (int i = 0; i < world->pod_count; i++)
-		if (world->pods[i]->sidecar_number > 0)
+	for (int i = 0; i < world->pod_count; i++) {
+		const struct pod *pod = world->pods[i];
+		struct taken *t = &rw()->taken[pod->member];
+		if (pod->current && t->sidecar && image_of(api_get(world->api, "pods", pod->name)) != t->image)
+			t->down = false;
+		if (pod->sidecar_number > 0)
 			status_soon(world->pods[i]);
+	}
 	statefulset_new_template(false, false);
 }
 
@@ -265,14 +279,6 @@ static struct pod *current_pod(const char *name)
 		if (pod_of(i) && strcmp(pod_of(i)->name, name) == 0)
 			return pod_of(i);
 	return NULL;
-}
-
-static int image_of(const struct json *object)
-{
-	int64_t number;
-	const struct json *sidecar = json_first(json_path(object, "spec.initContainers"));
-	const char *image = json_get_text(sidecar, "image");
-	return image && text_to_i64(strchr(image, ':') + 1, &number) ? (int)number : 0;
 }
 
 static void see_image(struct pod *pod, const struct api_change *change)

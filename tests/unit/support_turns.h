@@ -110,6 +110,7 @@ static inline void turn_common(struct record *r, const char *holder)
 					      .version = 4711,
 					      .version_seen_max = 4711,
 					      .uid = "lock-uid" };
+	r->self.looked = turn_ago(40);
 }
 
 static inline void turn_decide(struct record *r)

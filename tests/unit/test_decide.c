@@ -53,6 +53,26 @@ static void diverged_without_leader(void)
 	turn->self.peers[0].role = ROLE_REPLICA;
 }
 
+/* A watch of pods may be behind that of the lock: a primary that a pause leaves without a deadline says so in its pod. */
+static void the_cluster_is_read_before_the_lock_is_taken(void **state UNUSED)
+{
+	turn_nobody_holds_the_lock(turn);
+	turn->self.looked = turn_ago(1001);
+	turn_decide(turn);
+	assert_true(plans(ACT_REFRESH) && !plans(ACT_ACQUIRE));
+	turn->self.refreshing = true;
+	turn_decide(turn);
+	assert_false(plans(ACT_REFRESH) || plans(ACT_ACQUIRE));
+	turn->self.refreshing = false;
+	turn->self.looked = turn_ago(999);
+	turn_decide(turn);
+	assert_true(plans(ACT_ACQUIRE));
+	turn->cluster.members[2].role = ROLE_PRIMARY;
+	turn->cluster.members[2].paused = true;
+	turn_decide(turn);
+	assert_false(plans(ACT_ACQUIRE));
+}
+
 static void what_is_left_leads_when_nobody_has_the_last_timeline(void **state UNUSED)
 {
 	diverged_without_leader();
@@ -685,6 +705,7 @@ static void nobody_on_another_timeline_has_everything_of_a_primary(void **state 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(the_cluster_is_read_before_the_lock_is_taken),
 		TEST(what_is_left_leads_when_nobody_has_the_last_timeline),
 		TEST(what_is_left_leads_when_all_lack_the_last_timeline_and_have_one_of_its_number),
 		TEST(a_diverged_member_waits_for_one_that_does_not_answer),
