@@ -133,11 +133,8 @@ static const struct field lease_token_fields[] = {
 static const struct shape lease_token_shape = SHAPE(lease_token, lease_token_fields);
 
 static const struct field lease_object_fields[] = {
-	F(lease_object, present),
-	F(lease_object, readable),
-	F(lease_object, uid),
-	F(lease_object, version),
-	ONE(lease_object, record, lease_record_shape),
+	F(lease_object, present), F(lease_object, readable), F(lease_object, uid),
+	F(lease_object, version), F(lease_object, unbroken), ONE(lease_object, record, lease_record_shape),
 };
 static const struct shape lease_object_shape = SHAPE(lease_object, lease_object_fields);
 

@@ -52,12 +52,16 @@ static void remember_object(struct lease_sight *sight, const struct lease_object
 	sight->version = object->version;
 }
 
-/* Whoever made the object that is gone may have written it a moment before, unseen by us. */
-static void look_at_nothing(struct lease_sight *sight, int64_t default_ttl_s, bool initialized, struct instant now)
+/* Whoever made the object that is gone may have written it a moment before, unseen by us. One that was missing already may have been
+ * made, held and deleted while we did not hear of it. */
+static void look_at_nothing(struct lease_sight *sight, struct instant unbroken, int64_t default_ttl_s, bool initialized,
+			    struct instant now)
 {
-	if (sight->missing)
+	bool missed_more = unbroken.boot_us > sight->missed.boot_us && !mutant(48);
+	if (sight->missing && !missed_more)
 		return;
 	sight->missing = true;
+	sight->missed = now;
 	if (sight->version_seen_max != 0 || initialized)
 		count_unknown(sight, default_ttl_s, now);
 	sight->version = 0;
@@ -71,7 +75,7 @@ void lease_look(struct lease_sight *sight, const struct lease_object *object, in
 	if (mutant(12) && !object->present)
 		freed = true;
 	else if (!object->present)
-		look_at_nothing(sight, default_ttl_s, initialized, now);
+		look_at_nothing(sight, object->unbroken, default_ttl_s, initialized, now);
 	if (object->present && sight->missing)
 		sight->missing = sight->missed_held = false;
 	if (object->present)

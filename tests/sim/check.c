@@ -1,4 +1,5 @@
 /* The invariants of safety.md 4 as far as they apply, looked at after every event. */
+#include "fault.h"
 #include "sim.h"
 
 #include <inttypes.h>
@@ -21,6 +22,7 @@ struct checker {
 	int writer_count;
 	struct record record; /* of the leader object */
 	struct pod *holder;   /* whose write is in it; NULL: unknown */
+	bool by_hand;         /* ... because a person asked for a failover to it */
 	int64_t led_since;    /* somebody leads; 0: nobody */
 	const struct pod *leader;
 	int64_t faults_over_at, minute_at;
@@ -182,14 +184,17 @@ static bool nobody_could_know(const struct server *s, const struct pod *author)
 	return machine_is_excused(author->machine) && strstr(status, text) == NULL;
 }
 
+static bool is_failover_to(const struct pod *pod)
+{
+	const struct json *move = api_get(world->api, fault_lock_kind(), "sim-failover");
+	return annotation(move, "leader")[0] == '\0' && strcmp(annotation(move, "member"), pod->name) == 0;
+}
+
 /* In a pause, and after it while the holder has not said that it knows, nobody but a person moves the lead. */
 static void check_unguarded(const struct server *s, const struct pod *author)
 {
-	const char *kind = world->options.endpoints ? "endpoints" : "configmaps";
-	const struct json *move = api_get(world->api, kind, "sim-failover");
-	bool abandoned = !s->process->pod->current; /* a person deleted it by force, in a pause: published */
-	bool by_hand = annotation(move, "leader")[0] == '\0' && strcmp(annotation(move, "member"), author->name) == 0;
-	s->process->passed_by_hand |= by_hand; /* published: two could commit from then on */
+	bool abandoned = !s->process->pod->current;           /* a person deleted it by force, in a pause: published */
+	s->process->passed_by_hand |= is_failover_to(author); /* published: two could commit from then on */
 	if (!abandoned && !s->process->passed_by_hand)
 		violation("I11", "%s takes the lock while %s, which no deadline ends, can commit", author->name,
 			  s->process->pod->name);
@@ -247,6 +252,7 @@ static void check_lock_write(struct checker *c, const struct record *now, const 
 	if (acquired) {
 		check_theft(c, author);
 		c->holder = author;
+		c->by_hand = is_failover_to(author);
 		world->counters.leaderships++;
 		if (faults_only_mild() && c->record.leader[0] != '\0' && c->quiet_leader)
 			violation("I8", "%s took the lock from %s, and nothing had happened that may move it",
@@ -333,13 +339,13 @@ void check_server_started(struct server *s)
 		violation("I6", "%s starts without a data directory", name);
 }
 
-/* Asynchronous replication may lose what was not replicated, but not more than the setting allows. */
+/* Asynchronous replication may lose what was not replicated, but not more than the setting allows; unless a person chose who leads. */
 void check_promoted(const struct server *s)
 {
-	const char *kind = world->options.endpoints ? "endpoints" : "configmaps";
-	const char *text =
-		annotation(api_get(world->api, kind, world->options.endpoints ? "sim" : "sim-leader"), "optime");
+	const char *text = annotation(api_get(world->api, fault_lock_kind(), fault_lock_name()), "optime");
 	uint64_t optime;
+	if (world->checker->holder == s->process->pod && world->checker->by_hand)
+		return;
 	if (text_to_u64(text, &optime) && optime > s->volume->at.lsn &&
 	    optime - s->volume->at.lsn > (uint64_t)world->options.lag_bytes)
 		violation("I3", "%s is promoted and lacks %" PRIu64 " bytes of what the last leader had",

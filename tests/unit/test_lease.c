@@ -88,6 +88,22 @@ static void an_object_that_is_gone_may_have_been_somebody_elses_since(void **sta
 	assert_false(lease_is_taken(&new_cluster, &nobody, at(0)));
 }
 
+static void while_nobody_looked_an_object_may_have_come_and_gone(void **state)
+{
+	(void)state;
+	struct lease_sight s = { .held = false };
+	struct lease_object gone = { .present = false, .unbroken = at(1) };
+	look(&s, object("a", "1", 10), 0);
+	look(&s, gone, 5);
+	look(&s, gone, 100);
+	assert_false(lease_is_taken(&s, &nobody, at(100)));
+	gone.unbroken = at(110); /* not heard for a while: the next LIST shows nothing, either */
+	look(&s, gone, 111);
+	look(&s, gone, 120);
+	assert_true(lease_is_taken(&s, &nobody, at(140.9)));
+	assert_false(lease_is_taken(&s, &nobody, at(141.1)));
+}
+
 static void an_unreadable_object_waits_out_its_ttl(void **state)
 {
 	(void)state;
@@ -259,6 +275,7 @@ int main(void)
 		cmocka_unit_test(only_the_holders_own_release_frees_it_at_once),
 		cmocka_unit_test(a_deleted_object_waits_out_its_ttl),
 		cmocka_unit_test(an_object_that_is_gone_may_have_been_somebody_elses_since),
+		cmocka_unit_test(while_nobody_looked_an_object_may_have_come_and_gone),
 		cmocka_unit_test(an_unreadable_object_waits_out_its_ttl),
 		cmocka_unit_test(an_older_or_other_object_without_a_leader_frees_nothing),
 		cmocka_unit_test(a_holder_that_goes_on_renewing_ends_the_distrust),

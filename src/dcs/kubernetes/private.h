@@ -157,7 +157,10 @@ struct watch {
 	enum watch_state state;
 	bool listed, opened; /* at least once */
 	struct http_call *call;
-	struct instant asked;          /* when the last LIST was sent */
+	struct instant asked; /* when the last LIST was sent */
+	struct instant
+		heard; /* up to when it is known what happened: the last LIST was sent, the stream said something */
+	struct instant unbroken;       /* since when nothing can have happened unseen */
 	struct loop_timer *list_timer; /* until the next LIST */
 	struct loop_timer *open_timer; /* OPENING: until the stream is taken for open */
 	struct backoff backoff;

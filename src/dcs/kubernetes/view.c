@@ -249,6 +249,7 @@ void view_build(const struct dcs *dcs)
 	view->stale = false;
 	view->cluster.loaded = is_loaded(dcs);
 	read_leader(store_leader(dcs), &view->cluster);
+	view->cluster.leader.unbroken = dcs->watches[KIND_STATE].unbroken;
 	read_config(store_config(dcs), view);
 	read_move(store_failover(dcs), &view->cluster);
 	read_members(&dcs->caches[KIND_PODS], dcs->params.name, view);

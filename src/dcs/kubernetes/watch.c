@@ -13,6 +13,8 @@ enum {
 	JITTER_MS = 1000,        /* all members lose their streams at the same moment when an API server restarts */
 	TAKEN_FOR_OPEN_MS = 500, /* a refusal comes sooner; an accepted stream may have nothing to say for a minute */
 	IDLE_DEFAULT_MS = 180 * 1000, /* bookmarks come about once a minute */
+	MISSING_MS = 1000,            /* the leader object is not there: it is looked for so often ... */
+	GAP_MS = 4000, /* ... and may have come and gone when it was not for so long; less than any ttl */
 };
 
 static void watch_open(struct watch *watch);
@@ -140,6 +142,15 @@ static struct json *list_read(struct watch *watch, const struct http_answer *ans
 	return NULL;
 }
 
+/* What came and went between the last word of a stream and the LIST after it is never seen. A stream that says nothing may have been
+ * dead all the time; whoever makes a leader object anew is not writable for a whole ttl, so that a short gap does not count. */
+static void note_asked(struct watch *watch)
+{
+	if (!instant_is_set(watch->heard) || elapsed_most_ms(watch->heard, watch->asked) > GAP_MS)
+		watch->unbroken = watch->asked;
+	watch->heard = watch->asked;
+}
+
 static bool list_take(struct watch *watch, const struct http_answer *answer)
 {
 	uint64_t version;
@@ -154,6 +165,7 @@ static bool list_take(struct watch *watch, const struct http_answer *answer)
 	cache_fill(watch, (struct json *)json_get(root, "items"), &cache);
 	if (mutant(35))
 		keep_newer(watch, &cache);
+	note_asked(watch);
 	store_replace(watch->dcs, watch->kind, &cache);
 	return true;
 }
@@ -168,6 +180,8 @@ static void on_list_done(void *arg, const struct http_answer *answer)
 	watch->listed = true;
 	watch_open(watch);
 	store_listed(watch->dcs, watch->kind);
+	if (watch->kind == KIND_STATE && store_leader(watch->dcs) == NULL)
+		loop_timer_set(watch->list_timer, MISSING_MS);
 	if (mutant(7))
 		watch->dcs->view->cluster.heard = watch->asked;
 }
@@ -262,6 +276,8 @@ static void take_object(struct watch *watch, struct object *object, bool deleted
 	}
 	store_remove(watch->dcs, watch->kind, object);
 	object_destroy(object);
+	if (watch->kind == KIND_STATE && store_leader(watch->dcs) == NULL)
+		watch_list_soon(watch);
 }
 
 static void take_error(struct watch *watch, const struct json *status)
@@ -310,6 +326,7 @@ static void on_watch_data(void *arg, const char *data, size_t len)
 {
 	struct watch *watch = arg;
 	store_heard(watch->dcs);
+	watch->heard = loop_now(watch->dcs->loop);
 	if (watch->state == WATCH_OPENING)
 		stream_is_open(watch);
 	while (len > 0 && !watch->broken) {
