@@ -224,6 +224,28 @@ static void positions_of_members_wake_nobody(void **state UNUSED)
 	assert_int_equal(view_events, 1);
 }
 
+/* A stream that says nothing may be dead: what was made and deleted meanwhile is seen by nobody. */
+static void a_leader_object_that_is_not_there_is_looked_for_and_a_gap_is_told(void **state UNUSED)
+{
+	const char *without = LIST("9", OBJECT("batman-config", "6", "\"initialize\":\"7391000000000000417\""));
+	create();
+	load(LIST("5", POD("pg-0", "4", STATUS(""))), without);
+	struct instant first = leader()->unbroken;
+	pass_ms(1000);
+	reply(list_of("endpoints"), 200, without);
+	assert_int_equal(leader()->unbroken.boot_us, first.boot_us);
+	pass_ms(1100);
+	reply(list_of("endpoints"), 500, "");
+	pass_ms(10000); /* the API is away */
+	int64_t asked = fake_loop.now_us;
+	while (list_of("endpoints") == NULL)
+		pass_ms(100);
+	reply(list_of("endpoints"), 200, LIST("20", OBJECT("batman", "17", HELD)));
+	assert_true(leader()->unbroken.boot_us > first.boot_us && leader()->unbroken.boot_us >= asked - 10000000);
+	pass_ms(60000);
+	assert_null(list_of("endpoints")); /* it is there: nothing to look for */
+}
+
 static void change_of_the_configuration_is_told_apart(void **state UNUSED)
 {
 	start();
@@ -300,6 +322,7 @@ int main(void)
 		TEST(pods_are_members_whatever_they_say),
 		TEST(surplus_pods_are_ignored_but_never_our_own),
 		TEST(positions_of_members_wake_nobody),
+		TEST(a_leader_object_that_is_not_there_is_looked_for_and_a_gap_is_told),
 		TEST(change_of_the_configuration_is_told_apart),
 		TEST(unreadable_record_is_said_to_be_so),
 		TEST(stream_without_line_ends_is_given_up),

@@ -163,6 +163,8 @@ struct watch {
 	struct instant unbroken;       /* since when nothing can have happened unseen */
 	struct loop_timer *list_timer; /* until the next LIST */
 	struct loop_timer *open_timer; /* OPENING: until the stream is taken for open */
+	struct loop_timer
+		*missing_timer; /* of KIND_STATE: until the leader object that is not there is looked for again */
 	struct backoff backoff;
 	struct complaint complaint;
 	char version[32]; /* where the next WATCH begins */

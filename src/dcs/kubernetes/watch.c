@@ -20,6 +20,7 @@ enum {
 static void watch_open(struct watch *watch);
 static void on_list_timer(void *arg);
 static void on_open_timer(void *arg);
+static void on_missing_timer(void *arg);
 
 void watch_init(struct watch *watch, struct dcs *dcs, enum kind kind)
 {
@@ -27,6 +28,7 @@ void watch_init(struct watch *watch, struct dcs *dcs, enum kind kind)
 	watch->kind = kind;
 	watch->list_timer = loop_timer_create(dcs->loop, on_list_timer, watch);
 	watch->open_timer = loop_timer_create(dcs->loop, on_open_timer, watch);
+	watch->missing_timer = loop_timer_create(dcs->loop, on_missing_timer, watch);
 	watch->line_memory = malloc(WATCH_LINE_MAX + 1);
 	assert(watch->line_memory != NULL);
 	strbuf_init(&watch->line, watch->line_memory, WATCH_LINE_MAX + 1);
@@ -48,6 +50,7 @@ void watch_finish(struct watch *watch)
 	drop_call(watch);
 	loop_timer_destroy(watch->list_timer);
 	loop_timer_destroy(watch->open_timer);
+	loop_timer_destroy(watch->missing_timer);
 	free(watch->line_memory);
 }
 
@@ -170,6 +173,25 @@ static bool list_take(struct watch *watch, const struct http_answer *answer)
 	return true;
 }
 
+static bool lacks_leader(const struct watch *watch)
+{
+	const char *initialize = object_annotation(store_config(watch->dcs), "initialize");
+	return watch->kind == KIND_STATE && store_leader(watch->dcs) == NULL && !text_is_empty(initialize);
+}
+
+static void look_for_leader(struct watch *watch)
+{
+	if (lacks_leader(watch))
+		loop_timer_set(watch->missing_timer, MISSING_MS);
+}
+
+static void on_missing_timer(void *arg)
+{
+	struct watch *watch = arg;
+	if (lacks_leader(watch) && watch->state == WATCH_OPEN)
+		watch_list_now(watch);
+}
+
 static void on_list_done(void *arg, const struct http_answer *answer)
 {
 	struct watch *watch = arg;
@@ -180,8 +202,7 @@ static void on_list_done(void *arg, const struct http_answer *answer)
 	watch->listed = true;
 	watch_open(watch);
 	store_listed(watch->dcs, watch->kind);
-	if (watch->kind == KIND_STATE && store_leader(watch->dcs) == NULL)
-		loop_timer_set(watch->list_timer, MISSING_MS);
+	look_for_leader(watch);
 	if (mutant(7))
 		watch->dcs->view->cluster.heard = watch->asked;
 }
@@ -276,8 +297,7 @@ static void take_object(struct watch *watch, struct object *object, bool deleted
 	}
 	store_remove(watch->dcs, watch->kind, object);
 	object_destroy(object);
-	if (watch->kind == KIND_STATE && store_leader(watch->dcs) == NULL)
-		watch_list_soon(watch);
+	look_for_leader(watch);
 }
 
 static void take_error(struct watch *watch, const struct json *status)
