@@ -5,12 +5,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/inotify.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
 #include "supervisor/supervisor.h"
 
-enum { PROMOTE_PATIENCE_MS = 100, LAST_FD = 255 };
+enum { PROMOTE_PATIENCE_MS = 100, LAST_FD = 255, UNTOLD = 5 * SECOND };
 
 static unsigned char look_at_files(const struct supervisor *s)
 {
@@ -79,8 +80,35 @@ void look_begin(struct supervisor *s)
 {
 	if (s->look_fd >= 0)
 		return;
+	s->control_changed = false;
 	s->look_fd = ask_child(s, look_at_files);
 	s->look_life = s->status.postmaster_count;
+}
+
+/* A new watch each time: the directory may be another one. The kernel tells of writes through the file, whatever it lies on. */
+void look_watch(struct supervisor *s)
+{
+	char path[PATH_SIZE];
+	if (s->notify_fd >= 0)
+		close(s->notify_fd);
+	s->notify_fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	s->control_told = s->notify_fd >= 0 && TEXT_JOIN(path, s->data_dir, "/global/pg_control") &&
+			  inotify_add_watch(s->notify_fd, path, IN_MODIFY | IN_DELETE_SELF | IN_MOVE_SELF) >= 0;
+	s->control_changed = true;
+}
+
+static void take_notices(struct supervisor *s)
+{
+	_Alignas(struct inotify_event) char notices[512];
+	while (s->control_told && read(s->notify_fd, notices, sizeof(notices)) > 0)
+		s->control_changed = true;
+}
+
+/* Once a second, as long as pg_control is written to; else now and then, should a write not have been told. */
+int64_t look_due_us(struct supervisor *s)
+{
+	take_notices(s);
+	return s->control_told && !s->control_changed ? s->look_us + UNTOLD : s->look_us;
 }
 
 unsigned look_take(struct supervisor *s)

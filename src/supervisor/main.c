@@ -87,7 +87,7 @@ static void init(struct supervisor *s)
 	s->self = getpid();
 	s->in_pod = s->self == 1;
 	s->volume_fd = s->listen_fd = s->candidate_fd = s->agent_fd = -1;
-	s->look_fd = s->promote_fd = -1;
+	s->look_fd = s->promote_fd = s->notify_fd = -1;
 	for (size_t i = 0; i < JOBS_MAX; i++)
 		s->jobs[i] = (struct job){ .fds = { -1, -1 } };
 	s->now = instant_now();
@@ -147,7 +147,7 @@ static bool term_turn(struct supervisor *s)
 
 static void wait_for_events(struct supervisor *s, int signal_fd, int timer_fd)
 {
-	struct pollfd fds[7 + 2 * JOBS_MAX] = {
+	struct pollfd fds[8 + 2 * JOBS_MAX] = {
 		{ .fd = signal_fd, .events = POLLIN },
 		{ .fd = timer_fd, .events = POLLIN },
 		{ .fd = s->candidate_fd < 0 ? s->listen_fd : -1, .events = POLLIN },
@@ -155,8 +155,9 @@ static void wait_for_events(struct supervisor *s, int signal_fd, int timer_fd)
 		{ .fd = s->agent_fd, .events = (short)(s->status_due ? POLLIN | POLLOUT : POLLIN) },
 		{ .fd = s->look_fd, .events = POLLIN },
 		{ .fd = s->promote_fd, .events = POLLIN },
+		{ .fd = s->status.tree == TREE_STANDBY ? s->notify_fd : -1, .events = POLLIN },
 	};
-	nfds_t count = 7;
+	nfds_t count = 8;
 	for (size_t i = 0; i < JOBS_MAX && s->full_since_us == 0; i++)
 		for (int stream = 0; stream < 2; stream++)
 			fds[count++] = (struct pollfd){ .fd = s->jobs[i].fds[stream], .events = POLLIN };

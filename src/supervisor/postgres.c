@@ -30,6 +30,7 @@ static const char *const tree_names[TREE_STATE_COUNT] = {
 static void do_spawn(struct supervisor *s)
 {
 	struct timespec wall;
+	look_watch(s);
 	pid_t pid = spawn_program(s, NULL);
 	if (pid < 0) {
 		s->spawn_errno = errno;
@@ -173,11 +174,12 @@ static void take_look(struct supervisor *s, unsigned seen)
 static void look_turn(struct supervisor *s, unsigned seen)
 {
 	take_look(s, seen);
-	if (s->now.boot_us >= s->look_us) {
+	bool standby = s->status.tree == TREE_STANDBY;
+	if (s->now.boot_us >= (standby ? look_due_us(s) : s->look_us)) {
 		look_begin(s);
-		s->look_us = s->now.boot_us + (s->status.tree == TREE_STANDBY ? SECOND : READY_LOOK_US);
+		s->look_us = s->now.boot_us + (standby ? SECOND : READY_LOOK_US);
 	}
-	wake_at(s, s->look_us);
+	wake_at(s, standby ? look_due_us(s) : s->look_us);
 }
 
 /* PostgreSQL writes its shutdown when every backend has ended, and lets walsenders and the archiver go on (postmaster.c,

@@ -51,6 +51,8 @@ struct supervisor {
 	int64_t escalate_us, look_us;
 	int look_fd, promote_fd; /* a child's answer comes there; -1: none was asked */
 	uint64_t look_life;      /* the postmaster that was asked about */
+	int notify_fd;           /* tells of writes to pg_control; -1: the kernel does not */
+	bool control_told, control_changed;
 	int escalations, spawn_errno;
 	struct job jobs[JOBS_MAX];
 };
@@ -116,7 +118,9 @@ pid_t spawn_program(const struct supervisor *s, const int *fds);
 /* look.c: the data volume while something may be writable. Nothing here waits for storage. */
 enum { SEEN_STANDBY = 1, SEEN_READY = 2, SEEN_PRODUCTION = 4, SEEN_SHUT_DOWN = 8 };
 void look_begin(struct supervisor *s);
-unsigned look_take(struct supervisor *s); /* 0 without an answer */
+void look_watch(struct supervisor *s);     /* pg_control of the postmaster that starts now; may wait for storage */
+int64_t look_due_us(struct supervisor *s); /* of a standby: the next look */
+unsigned look_take(struct supervisor *s);  /* 0 without an answer */
 enum { LOOK_PENDING = -1 };
 int look_promote(struct supervisor *s);       /* 0, an errno, or LOOK_PENDING: nobody knows */
 bool look_promote_came(struct supervisor *s); /* a pending one was done now */

@@ -63,11 +63,13 @@ MUTANTS = {
     46: ("every difference counts as more than the sidecar's", "I14", 30, 1, ["--faults", "sidecar image"]),
     47: ("the cluster is not read before the lock is taken", "I11 I1", 60, 1,
          ["--faults", "paused,cut from the API,cut from all,agent frozen,API outage,losses"]),
+    48: ("a leader object that is missing counts once, however long nobody looked", "I1", 4000, 1,
+         ["--faults", "leader object deleted,cut from the API,agent frozen,agent killed"]),
 }
 
 
 # planted, and so rare that no number of seeds for CI finds it: run by number, not counted
-RARE = {7}
+RARE = {7, 48}
 
 
 def run(program, number, sound):
