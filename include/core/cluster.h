@@ -73,6 +73,7 @@ struct member {
 	char replication_state[24];
 	char member_version[24];
 	bool nofailover, clonefrom, noloadbalance, nostream, checkpoint_pending, pending_restart, paused;
+	bool position_told;    /* the leader tells the positions, in the write that tells its own */
 	bool failsafe_named;   /* the leader object counts on this very pod in failsafe mode */
 	int failover_priority; /* 1 when it says nothing */
 	char replicatefrom[NAME_SIZE];

@@ -10,6 +10,7 @@
 struct postgres_replica {
 	char usename[NAME_SIZE], application_name[NAME_SIZE], client_addr[NAME_SIZE], state[24], sync_state[24];
 	int sync_priority;
+	uint64_t flushed_lsn, replayed_lsn; /* 0: unknown */
 };
 
 struct postgres_details {

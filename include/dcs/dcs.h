@@ -72,6 +72,7 @@ struct dcs_position {               /* rides on every renewal and on a release *
 	uint64_t optime_lsn;        /* 0: not written */
 	const char *slots;          /* compact JSON object, or "" for none */
 	const char *retain_slots;   /* JSON array, or "" for none */
+	const char *positions;      /* howdah.io/positions: {"member": [received, replayed]}, "": none */
 	uint32_t timeline;          /* howdah.io/timeline: the one we lead on ... */
 	const char *timeline_token; /* ... and the token it began with; "" when unknown */
 };

@@ -5,6 +5,7 @@
 #include "base/mutant.h"
 #include "core/gates.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 void agent_on_lock_send(void *arg, const struct lease_send *send)
@@ -70,7 +71,29 @@ static void lock_done(void *arg, enum dcs_outcome outcome, const char *text)
 
 struct position_texts {
 	char token[96], retained[MEMBERS_MAX * (NAME_SIZE + 4)];
+	char *positions;
 };
+
+static bool streams(const struct postgres_replica *replica)
+{
+	return strcmp(replica->state, "streaming") == 0 && replica->flushed_lsn != 0 && replica->replayed_lsn != 0;
+}
+
+/* Of who streams from us by the name of a member, so that it need not say it itself. NULL: nobody. */
+static char *positions_text(const struct cluster *cluster, const struct postgres_details *details)
+{
+	AUTO(json) struct json *positions = json_new_object();
+	for (int i = 0; i < details->replica_count; i++) {
+		const struct postgres_replica *replica = &details->replicas[i];
+		if (!streams(replica) || cluster_member(cluster, replica->application_name) == NULL)
+			continue;
+		struct json *pair = json_new_array();
+		json_push(pair, json_new_i64((int64_t)replica->flushed_lsn));
+		json_push(pair, json_new_i64((int64_t)replica->replayed_lsn));
+		json_set(positions, replica->application_name, pair);
+	}
+	return json_first(positions) != NULL ? json_print_text(positions, JSON_COMPACT) : NULL;
+}
 
 static void fill_position(struct agent *agent, struct dcs_position *position, struct position_texts *texts)
 {
@@ -81,11 +104,14 @@ static void fill_position(struct agent *agent, struct dcs_position *position, st
 	if (began_here)
 		lease_token_to_text(&i->armed_token, texts->token, sizeof(texts->token));
 	strbuf_init(&retained, texts->retained, sizeof(texts->retained));
-	if (i->tree == PG_TREE_PRIMARY)
+	if (i->tree == PG_TREE_PRIMARY) {
 		agent_retained_slots(agent, &retained);
+		texts->positions = positions_text(dcs_view(agent->dcs), details);
+	}
 	*position = (struct dcs_position){ .optime_lsn = instance_lsn(i),
 					   .slots = details->slots,
 					   .retain_slots = texts->retained,
+					   .positions = texts->positions != NULL ? texts->positions : "",
 					   .timeline = began_here ? i->timeline : 0,
 					   .timeline_token = began_here ? texts->token : "" };
 }
@@ -118,6 +144,7 @@ static void write_lock(struct agent *agent,
 	agent->self.lock_written = loop_now(agent->loop);
 	agent->counters.lock_writes++;
 	call(agent->dcs, &write, lock_done, agent);
+	free(texts.positions);
 }
 
 void agent_acquire(struct agent *agent)

@@ -217,6 +217,7 @@ static const struct field member_fields[] = {
 	F(member, checkpoint_pending),
 	F(member, pending_restart),
 	F(member, paused),
+	F(member, position_told),
 	F(member, failsafe_named),
 	F(member, failover_priority),
 	F(member, replicatefrom),

@@ -70,7 +70,7 @@ static const char *const columns[COL_COUNT] = {
 		       " 'max_prepared_transactions', 'max_locks_per_transaction')) END",
 	[COL_REPLICAS] =
 		"(SELECT json_agg(json_build_array(usename, application_name, host(client_addr), state, sync_state,"
-		" sync_priority)) FROM pg_stat_replication)",
+		" sync_priority, flush_lsn - '0/0', replay_lsn - '0/0')) FROM pg_stat_replication)",
 	[COL_SLOTS] =
 		"(SELECT string_agg(format('\"%s\":%s', slot_name, l - '0/0'), ',' ORDER BY slot_name) FROM"
 		" (SELECT slot_name, CASE slot_type WHEN 'physical' THEN restart_lsn ELSE confirmed_flush_lsn END l"
@@ -250,10 +250,14 @@ static void take_replica(struct postgres_replica *replica, const struct json *ro
 		{ replica->state, sizeof(replica->state) },
 		{ replica->sync_state, sizeof(replica->sync_state) },
 	};
-	int64_t priority = 0;
+	int64_t priority = 0, lsn = 0;
 	for (size_t i = 0; i < ARRAY_SIZE(fields) && item != NULL; i++, item = json_next(item))
 		text_copy(fields[i].to, fields[i].size, json_is_text(item) ? json_text(item) : "");
 	replica->sync_priority = json_i64(item, &priority) ? (int)priority : 0;
+	item = item != NULL ? json_next(item) : NULL;
+	replica->flushed_lsn = json_i64(item, &lsn) ? (uint64_t)lsn : 0;
+	item = item != NULL ? json_next(item) : NULL;
+	replica->replayed_lsn = json_i64(item, &lsn) ? (uint64_t)lsn : 0;
 }
 
 static void take_replicas(struct postgres_details *details, const char *text)

@@ -11,12 +11,14 @@ static const struct lease_token token = { "pg-0", "2026-11-23T00:00:00+00:00", 3
 
 static struct dcs_lock_write lock_write(void)
 {
-	return (struct dcs_lock_write){ .ttl_ms = 30000,
-					.limit_ms = 10000,
-					.create_until = { INT64_MAX / 2, INT64_MAX / 2 },
-					.token = token,
-					.pod_ip = "10.0.0.1",
-					.position = { .slots = "", .retain_slots = "", .timeline_token = "" } };
+	return (struct dcs_lock_write){
+		.ttl_ms = 30000,
+		.limit_ms = 10000,
+		.create_until = { INT64_MAX / 2, INT64_MAX / 2 },
+		.token = token,
+		.pod_ip = "10.0.0.1",
+		.position = { .slots = "", .retain_slots = "", .positions = "", .timeline_token = "" }
+	};
 }
 
 static void start(const char *state)
@@ -159,6 +161,7 @@ static void renew_keeps_the_token_and_carries_the_position(void **state UNUSED)
 	write.position = (struct dcs_position){ .optime_lsn = 24470704,
 						.slots = "{\"pg_1\":24456512}",
 						.retain_slots = "",
+						.positions = "{\"pg-1\":[24456512,24456000]}",
 						.timeline = 2,
 						.timeline_token = "pg-0 x 3" };
 	dcs_renew(dcs, &write, done, &result);
@@ -168,7 +171,8 @@ static void renew_keeps_the_token_and_carries_the_position(void **state UNUSED)
 		"\"annotations\": {\"leader\": \"pg-0\", \"ttl\": \"30\", \"renewTime\": "
 		"\"2026-11-22T22:06:38.121885+00:00\", \"acquireTime\": \"2026-11-23T00:00:00+00:00\", "
 		"\"transitions\": \"3\", \"optime\": \"24470704\", \"slots\": \"{\\\"pg_1\\\":24456512}\", "
-		"\"retain_slots\": null, \"howdah.io/holder-uid\": \"uid-pg-0\", "
+		"\"retain_slots\": null, \"howdah.io/positions\": \"{\\\"pg-1\\\":[24456512,24456000]}\", "
+		"\"howdah.io/holder-uid\": \"uid-pg-0\", "
 		"\"howdah.io/timeline\": \"2 pg-0 x 3\"}, \"resourceVersion\": \"7\"}";
 	assert_true(has(call, wanted));
 	reply(call, 200, OBJECT("batman", "8", OURS));

@@ -161,7 +161,8 @@ static void list_older_than_the_answer_of_a_write_is_read_again(void **state UNU
 	struct outcome refreshed = { .count = 0 };
 	start();
 	struct dcs_lock_write write = { .ttl_ms = 30000, .limit_ms = 10000, .version = 7, .pod_ip = "" };
-	write.position = (struct dcs_position){ .slots = "", .retain_slots = "", .timeline_token = "" };
+	write.position =
+		(struct dcs_position){ .slots = "", .retain_slots = "", .positions = "", .timeline_token = "" };
 	dcs_acquire(dcs, &write, done, &result);
 	dcs_refresh(dcs, 5000, done, &refreshed);
 	reply(find_call("PATCH", "/endpoints/batman"), 200, OBJECT("batman", "12", "\"leader\":\"pg-0\""));
@@ -246,6 +247,27 @@ static void a_leader_object_that_is_not_there_is_looked_for_and_a_gap_is_told(vo
 	assert_null(list_of("endpoints")); /* it is there: nothing to look for */
 }
 
+static void the_leader_tells_the_positions_of_who_streams_from_it(void **state UNUSED)
+{
+	create();
+	load(LIST("5", POD("pg-0", "4", STATUS(",\\\"xlog_location\\\":90")) "," POD(
+			       "pg-1", "5", STATUS(",\\\"xlog_location\\\":90"))),
+	     LIST("9", OBJECT("batman", "7",
+			      HELD ",\"howdah.io/positions\":\"{\\\"pg-1\\\":[120,110],\\\"pg-0\\\":[1]}\"")));
+	const struct member *told = cluster_member(dcs_view(dcs), "pg-1"),
+			    *tells = cluster_member(dcs_view(dcs), "pg-0");
+	assert_true(told->position_told);
+	assert_int_equal(told->receive_lsn, 120);
+	assert_int_equal(told->replay_lsn, 110);
+	assert_int_equal(told->xlog_lsn, 120);
+	assert_false(tells->position_told); /* half a position is none */
+	assert_int_equal(tells->xlog_lsn, 90);
+	feed(watch_of("endpoints"), EVENT("MODIFIED", OBJECT("batman", "12", HELD)));
+	told = cluster_member(dcs_view(dcs), "pg-1");
+	assert_false(told->position_told);
+	assert_int_equal(told->xlog_lsn, 90);
+}
+
 static void change_of_the_configuration_is_told_apart(void **state UNUSED)
 {
 	start();
@@ -323,6 +345,7 @@ int main(void)
 		TEST(surplus_pods_are_ignored_but_never_our_own),
 		TEST(positions_of_members_wake_nobody),
 		TEST(a_leader_object_that_is_not_there_is_looked_for_and_a_gap_is_told),
+		TEST(the_leader_tells_the_positions_of_who_streams_from_it),
 		TEST(change_of_the_configuration_is_told_apart),
 		TEST(unreadable_record_is_said_to_be_so),
 		TEST(stream_without_line_ends_is_given_up),

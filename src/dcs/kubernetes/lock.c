@@ -28,6 +28,7 @@ static void lock_clear(struct lock *lock)
 {
 	free(lock->slots);
 	free(lock->retain_slots);
+	free(lock->positions);
 	free(lock->timeline_token);
 	free(lock->failsafe);
 	free(lock->failsafe_uids);
@@ -82,7 +83,14 @@ static void set_number(struct json *annotations, const char *key, long long valu
 	json_set_text(annotations, key, text);
 }
 
-static void set_position(struct json *annotations, const struct dcs_position *position)
+/* Taken off only where it is. */
+static void set_ours(const struct dcs *dcs, struct json *annotations, const char *key, const char *text)
+{
+	if (text[0] != '\0' || object_annotation(store_leader(dcs), key) != NULL)
+		annotation_set(annotations, key, text);
+}
+
+static void set_position(const struct dcs *dcs, struct json *annotations, const struct dcs_position *position)
 {
 	if (position->optime_lsn == 0)
 		return;
@@ -91,6 +99,7 @@ static void set_position(struct json *annotations, const struct dcs_position *po
 	json_set_text(annotations, "optime", text);
 	annotation_set(annotations, "slots", position->slots);
 	annotation_set(annotations, "retain_slots", position->retain_slots);
+	set_ours(dcs, annotations, ANNOTATION_POSITIONS, position->positions);
 }
 
 static void set_timeline(struct json *annotations, const struct dcs_position *position)
@@ -106,13 +115,6 @@ static void set_timeline(struct json *annotations, const struct dcs_position *po
 	json_set_text(annotations, ANNOTATION_TIMELINE, text);
 }
 
-/* Taken off only where it is. */
-static void set_heir(const struct dcs *dcs, struct json *annotations, const char *heir)
-{
-	if (heir[0] != '\0' || object_annotation(store_leader(dcs), ANNOTATION_HEIR) != NULL)
-		annotation_set(annotations, ANNOTATION_HEIR, heir);
-}
-
 static struct json *held_annotations(const struct dcs *dcs, const char *renew_time)
 {
 	const struct lock *lock = &dcs->lock;
@@ -123,7 +125,7 @@ static struct json *held_annotations(const struct dcs *dcs, const char *renew_ti
 	json_set_text(annotations, "acquireTime", lock->token.acquire_time);
 	set_number(annotations, "transitions", (long long)lock->token.transitions);
 	if (lock->work == LOCK_RENEW)
-		set_position(annotations, &lock->write.position);
+		set_position(dcs, annotations, &lock->write.position);
 	annotation_set(annotations, ANNOTATION_HOLDER_UID, store_own_uid(dcs));
 	if (lock->write.failsafe != NULL)
 		annotation_set(annotations, "failsafe", lock->write.failsafe);
@@ -131,7 +133,7 @@ static struct json *held_annotations(const struct dcs *dcs, const char *renew_ti
 		annotation_set(annotations, ANNOTATION_FAILSAFE, lock->write.failsafe_uids);
 	if (lock->work == LOCK_ACQUIRE) { /* the last holder's; our timeline begins with the promotion */
 		json_set_text(annotations, ANNOTATION_TIMELINE, NULL);
-		set_heir(dcs, annotations, "");
+		set_ours(dcs, annotations, ANNOTATION_HEIR, "");
 	}
 	set_timeline(annotations, &lock->write.position);
 	if (lock->write.claim_timeline != 0)
@@ -194,9 +196,9 @@ static char *release_body(const struct dcs *dcs, const struct object *leader)
 	const struct lock *lock = &dcs->lock;
 	struct json *annotations = json_new_object();
 	json_set_text(annotations, "leader", NULL);
-	set_position(annotations, &lock->write.position);
+	set_position(dcs, annotations, &lock->write.position);
 	json_set_text(annotations, ANNOTATION_HOLDER_UID, NULL);
-	set_heir(dcs, annotations, lock->write.heir);
+	set_ours(dcs, annotations, ANNOTATION_HEIR, lock->write.heir);
 	set_timeline(annotations, &lock->write.position);
 	struct json *body = body_new(dcs, dcs->leader_name, annotations, mutant(10) ? 0 : lock->version);
 	if (dcs->params.use_endpoints && json_count(json_get(leader->json, "subsets")) > 0)
@@ -384,6 +386,7 @@ static void lock_begin(struct dcs *dcs, enum lock_work work, const struct dcs_lo
 	lock->started = loop_now(dcs->loop);
 	lock->slots = copy_of(write->position.slots);
 	lock->retain_slots = copy_of(write->position.retain_slots);
+	lock->positions = copy_of(write->position.positions);
 	lock->timeline_token = copy_of(write->position.timeline_token);
 	lock->failsafe = write->failsafe != NULL ? copy_of(write->failsafe) : NULL;
 	lock->failsafe_uids = write->failsafe_uids != NULL ? copy_of(write->failsafe_uids) : NULL;
@@ -391,6 +394,7 @@ static void lock_begin(struct dcs *dcs, enum lock_work work, const struct dcs_lo
 	lock->write.pod_ip = lock->pod_ip;
 	lock->write.position.slots = lock->slots;
 	lock->write.position.retain_slots = lock->retain_slots;
+	lock->write.position.positions = lock->positions;
 	lock->write.position.timeline_token = lock->timeline_token;
 	lock->write.failsafe = lock->failsafe;
 	lock->write.failsafe_uids = lock->failsafe_uids;

@@ -19,6 +19,7 @@ enum kind { KIND_PODS, KIND_STATE /* Endpoints or ConfigMaps */, KIND_COUNT };
 #define ANNOTATION_HOLDER_UID  "howdah.io/holder-uid"
 #define ANNOTATION_TIMELINE    "howdah.io/timeline"
 #define ANNOTATION_HEIR        "howdah.io/heir"
+#define ANNOTATION_POSITIONS   "howdah.io/positions"
 #define ANNOTATION_LEASE_TTL   "howdah.io/lease-ttl"
 #define ANNOTATION_INITIALIZER "howdah.io/initializer"
 #define ANNOTATION_NEXT        "howdah.io/next-timeline"
@@ -214,7 +215,7 @@ struct lock {
 	enum lock_work work;
 	struct call *call;
 	struct dcs_lock_write write; /* its texts are copies below */
-	char *slots, *retain_slots, *timeline_token, *failsafe, *failsafe_uids;
+	char *slots, *retain_slots, *positions, *timeline_token, *failsafe, *failsafe_uids;
 	char pod_ip[HOST_SIZE];
 	struct lease_token token;
 	uint64_t version; /* that the present send is decided on */

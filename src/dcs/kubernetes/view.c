@@ -201,6 +201,24 @@ static struct json *map_of(const char *text)
 	return text != NULL && text[0] != '\0' ? json_parse(text, strlen(text), &err) : NULL;
 }
 
+/* As old as the leader's own position, so that a lag is one; what a pod says itself may be older. */
+static void read_positions(const struct object *leader, struct cluster *cluster)
+{
+	AUTO(json) struct json *positions = map_of(object_annotation(leader, ANNOTATION_POSITIONS));
+	for (int i = 0; i < cluster->member_count; i++) {
+		struct member *member = &cluster->members[i];
+		const struct json *first = json_first(json_get(positions, member->name));
+		int64_t received, replayed;
+		member->position_told = first != NULL && json_i64(first, &received) &&
+					json_i64(json_next(first), &replayed) && received > 0 && replayed > 0;
+		if (!member->position_told)
+			continue;
+		member->receive_lsn = (uint64_t)received;
+		member->replay_lsn = (uint64_t)replayed;
+		member->xlog_lsn = (uint64_t)(received > replayed ? received : replayed);
+	}
+}
+
 /* By uid: a new pod of a name is not who agrees under it. Patroni names no uids, and leaves those of others standing: there an
  * address says which pod is meant. */
 static void read_failsafe(const struct object *leader, struct cluster *cluster)
@@ -253,6 +271,7 @@ void view_build(const struct dcs *dcs)
 	read_config(store_config(dcs), view);
 	read_move(store_failover(dcs), &view->cluster);
 	read_members(&dcs->caches[KIND_PODS], dcs->params.name, view);
+	read_positions(store_leader(dcs), &view->cluster);
 	read_failsafe(store_leader(dcs), &view->cluster);
 	rollout_read(dcs, &view->cluster);
 	view->cluster.initializer_gone = initializer_is_gone(store_config(dcs), &view->cluster);
