@@ -1,5 +1,6 @@
 """The clients of a measurement beside the stories' writer: they hold sessions, insert at a steady rate, or ask REST as fast as they can."""
 import contextlib
+import http.client
 import re
 import subprocess
 import threading
@@ -100,3 +101,20 @@ def load_rest(member, path, keep_alive):
         raise RuntimeError(f"{member.name} {path}: {text}")
     value, unit = re.search(r"99%\s+([\d.]+)(us|ms|s)", text).groups()
     return float(re.search(r"Requests/sec:\s+([\d.]+)", text)[1]), float(value) * {"us": 0.001, "ms": 1, "s": 1000}[unit]
+
+
+def ask_steadily(member, path):
+    """A question every 10 ms on a kept connection, as from many probes: how long each waited, in ms."""
+    waits = []
+    with member.cluster.net.inside("client"), contextlib.closing(http.client.HTTPConnection(member.address, 8008, timeout=10)) as connection:
+        began = time.monotonic()
+        for i in range(REST_S * 100):
+            time.sleep(max(0, began + i / 100 - time.monotonic()))
+            asked = time.monotonic()
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            answer.read()
+            waits.append(1000 * (time.monotonic() - asked))
+            if answer.status != 200:
+                raise RuntimeError(f"{member.name} {path}: {answer.status}")
+    return waits

@@ -1,5 +1,6 @@
 """How each figure of `make bench` is taken. Clusters, faults and the writing client are those of the stories."""
 import collections
+import concurrent.futures
 import contextlib
 import json
 import os
@@ -300,6 +301,21 @@ def rest(bench):
             bench.report(key + "-p99", [slowest for _, slowest in rates])
 
 
+def rest_while_moving(bench):
+    """/liveness of the leader, which answers 200 while PostgreSQL stops and starts again under it."""
+    slowest = []
+    with bench.ready() as cluster, concurrent.futures.ThreadPoolExecutor() as pool:
+        for _ in bench.rounds():
+            leader = settled(cluster)
+            load = [pool.submit(clients.ask_steadily, leader, "/liveness") for _ in range(4)]
+            ask_for_switchover(leader)
+            if any(asking.done() for asking in load):
+                raise RuntimeError("the questions ended before the switchover did")
+            waits = sorted(ms for asking in load for ms in asking.result())
+            slowest.append(waits[len(waits) * 99 // 100])
+    bench.report("rest-moving-p99", slowest)
+
+
 def list_once(cluster):
     argv, env = cluster.members[0].cli("list")
     began = now()
@@ -395,6 +411,7 @@ MEASUREMENTS = {
     "answers": answers,
     "list": list_members,
     "rest": rest,
+    "rest-moving": rest_while_moving,
     "idle": idle,
     "idle-fast": idle_fast,
     "host-10": host_death(10),

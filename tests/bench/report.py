@@ -48,6 +48,7 @@ ROWS = {
     "rest-kept-p99": Row("the same, 99th percentile", "ms"),
     "rest-new": Row("REST, GET /primary, 4 clients, a connection each time", "/s", 0, True),
     "rest-new-p99": Row("the same, 99th percentile", "ms"),
+    "rest-moving-p99": Row("REST, GET /liveness of the leader while a switchover runs, 400 a second: 99th percentile", "ms"),
     "list": Row("`list` on the command line", "s", 3),
     "first-answer": Row("agent started again: until REST answers", "s", 3),
     "start-write": Row("three empty volumes: until the first write", "s"),
