@@ -111,11 +111,17 @@ chart-files: all ## what is made from the chart's values and the settings
 E2E := $(PYTEST) -rs -rP --durations=0 --durations-min=1
 e2e-smoke: ## a real kubelet: install, delete the leader, change the sidecar, scale, uninstall; 6 minutes
 	@tests/tools/install.sh e2e || true
-	@$(E2E) tests/e2e/test_image.py tests/e2e/test_smoke.py
+	@BUILD=$(BUILD) $(E2E) tests/e2e/test_image.py tests/e2e/test_smoke.py
 
-e2e: ## everything on real nodes
+e2e: ## everything on real nodes (PICK="-k rollout")
 	@tests/tools/install.sh e2e || true
-	@$(E2E) tests/e2e
+	@BUILD=$(BUILD) $(E2E) tests/e2e $(PICK)
+
+e2e-numbers: ## what faults cost clients on real nodes, as a table (ROUNDS=3 PICK="-k switchover"; WRITE=--write keeps it)
+	@tests/tools/install.sh e2e || true
+	@mkdir -p $(BUILD) && rm -rf $(BUILD)/e2e-numbers.jsonl $(BUILD)/e2e-logs
+	@BUILD=$(BUILD) ROUNDS=$(or $(ROUNDS),3) $(E2E) tests/e2e/test_numbers.py tests/e2e/test_image.py::test_it_is_small $(PICK)
+	@$(PYTHON) tests/e2e/figures.py $(BUILD)/e2e-numbers.jsonl $(WRITE)
 
 install-tools: ; @tests/tools/install.sh
 
@@ -175,5 +181,5 @@ clean: ## remove the build
 	rm -rf $(BUILD)
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
-.PHONY: all chart chart-files unit rules lint sanitize fuzz devkube kube system stories e2e-smoke e2e test test-steps install-tools install install-plugin image sbom demo bench soak help clean
+.PHONY: all chart chart-files unit rules lint sanitize fuzz devkube kube system stories e2e-smoke e2e e2e-numbers test test-steps install-tools install install-plugin image sbom demo bench soak help clean
 .SECONDARY:

@@ -113,10 +113,25 @@ static uint64_t stamp_config(const struct agent *agent)
 	return mix(mix(7, agent->config_path), path);
 }
 
+static const char *const postgres_tls_files[] = { "ssl_cert_file", "ssl_key_file", "ssl_ca_file", "ssl_crl_file" };
+
+/* Of the REST API and of PostgreSQL, which reads its own again only when it is told to. */
 static uint64_t stamp_tls(const struct agent *agent)
 {
 	const struct config *c = &agent->config;
-	return mix(mix(mix(7, c->rest_certfile), c->rest_keyfile), c->rest_cafile);
+	const struct json *parameters = json_get(c->postgresql, "parameters");
+	uint64_t stamp = mix(mix(mix(7, c->rest_certfile), c->rest_keyfile), c->rest_cafile);
+	for (size_t i = 0; i < ARRAY_SIZE(postgres_tls_files); i++) {
+		const char *path = json_get_text(parameters, postgres_tls_files[i]);
+		stamp = mix(stamp, path != NULL ? path : "");
+	}
+	return stamp;
+}
+
+static void take_up_certificates(struct agent *agent)
+{
+	reload_tls(agent);
+	postgres_reload(agent->pg);
 }
 
 static void on_look(void *arg)
@@ -126,7 +141,7 @@ static void on_look(void *arg)
 	if (config != agent->config_stamp)
 		agent_reload_soon(agent);
 	else if (tls != agent->tls_stamp)
-		reload_tls(agent);
+		take_up_certificates(agent);
 	agent->config_stamp = config;
 	agent->tls_stamp = tls;
 	loop_timer_set(agent->look_timer, LOOK_MS);

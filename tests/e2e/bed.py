@@ -256,6 +256,11 @@ class Bed:
                 if process.returncode:
                     raise RuntimeError(f"{node.name}: {archive}: {output}")
 
+    def tag(self, image, name):
+        """The same image under another name, on every node."""
+        for node in self.nodes:
+            node.enter("ctr", "-n", "k8s.io", "image", "tag", "--force", image, name)
+
     def kubectl(self, *arguments, namespace=None, stdin=None, timeout=60):
         place = ["-n", namespace] if namespace else []
         argv = [self.program, "kubectl", f"--kubeconfig={self.kubeconfig}", *place, *map(str, arguments)]
@@ -277,8 +282,13 @@ class Bed:
 
     def remove_namespace(self, name):
         """With everything in it, and the volumes that it used are new again."""
-        self.kubectl("delete", "namespace", name, timeout=180)
+        self.kubectl("delete", "namespace", name, "--ignore-not-found", timeout=180)
         self.make_volumes()
+
+    def volume_of(self, namespace, claim):
+        """The directory behind a claim, as this machine sees it."""
+        name = self.control.admin.get("persistentvolumeclaims", namespace, claim)["spec"]["volumeName"]
+        return self[name.rpartition("-")[0]].home / "volumes" / name
 
     def make_volumes(self):
         """Local volumes, as many as can be wanted on one node; those that were used and left are made anew."""

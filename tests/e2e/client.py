@@ -2,9 +2,11 @@
 
 It lives on a node, where kube-proxy rewrites the Service's address. Verdicts are those of tests/system/stories/writer.py.
 """
+import itertools
 import select
 import threading
 import time
+import uuid
 
 import psycopg2
 import psycopg2.extensions as ext
@@ -15,7 +17,7 @@ PERIOD_S = 0.05
 ANSWER_S = 1.0
 LANES = int(ANSWER_S / PERIOD_S) + 2  # a lane is free again before its next turn, whatever happened to the one before
 WRITE = ("insert into story(writer) values (%s) returning"
-         " ('x' || substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8))::bit(32)::int, id, host(inet_server_addr())")
+         " ('x' || substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8))::bit(32)::int, host(inet_server_addr())")
 
 
 class _Late(Exception):
@@ -30,7 +32,7 @@ class _Lane(threading.Thread):
     def run(self):
         client = self.client
         turn = client.begun + self.number * PERIOD_S
-        with client.net.inside(client.machine):
+        with client.place():
             while not client.stopping.wait(max(0, turn - time.monotonic())):
                 try:
                     self._once()
@@ -44,10 +46,10 @@ class _Lane(threading.Thread):
         try:
             finish(connection, deadline)
             with connection.cursor() as cursor:
-                started = time.monotonic()
-                cursor.execute(WRITE, ("client",))
+                started, row = time.monotonic(), self.client.next_row()
+                cursor.execute(WRITE, (row,))
                 finish(connection, deadline)
-                timeline, row, address = cursor.fetchone()
+                timeline, address = cursor.fetchone()
             self.client.add(writer.Commit(address, timeline, row, started, time.monotonic()))
         finally:
             connection.close()
@@ -66,21 +68,27 @@ def finish(connection, deadline):
 
 
 class Client(writer.Writer):
-    """`machine` is the node where it lives; commits carry the address of the pod that took them. `host` instead of the Service."""
+    """`place` is where it lives, a node (for which kube-proxy rewrites the Service's address) or a pod; commits carry the
+    address of the pod that took them. `host` instead of the Service. A row is known by a text of its own, not by its id:
+    two primaries would give out the same ids."""
 
-    def __init__(self, release, machine, host=None):
+    def __init__(self, release, place, host=None):
         super().__init__([])
-        self.net, self.machine = release.bed.net, machine
+        self.place = place
         self.target = {"host": host or release.service_address(), "dbname": "postgres", "user": "postgres", "password": release.password,
                        "application_name": "client"}
         self.begun = time.monotonic()
         self.failures = []
+        self._name, self._numbers = uuid.uuid4().hex[:8], itertools.count(1)
         self.probes = [_Lane(self, number) for number in range(LANES)]
 
     def __enter__(self):
         super().__enter__()
         wait(lambda: len(self.commits) > 20, "the client's first rows", 20)
         return self
+
+    def next_row(self):
+        return f"{self._name}-{next(self._numbers)}"
 
     def failed(self, why):
         with self.lock:
@@ -94,13 +102,15 @@ class Client(writer.Writer):
         """A row that began after this moment."""
         return wait(lambda: self.first_after(moment), "a row of the client", timeout_s)
 
-    def check_nothing_lost(self, member):
-        """Everything that was acknowledged so far is in the member's table."""
+    def lost(self, member):
+        """What was acknowledged so far and is not in the member's table."""
         acknowledged = {commit.row for commit in self.snapshot()}
-        rows = set(map(int, member.psql("select id from story").split()))
-        lost = sorted(acknowledged - rows)
-        assert not lost, f"{len(lost)} of {len(acknowledged)} acknowledged rows are lost: {lost[:5]}"
-        return len(acknowledged)
+        return sorted(acknowledged - set(member.psql("select writer from story").split()))
+
+    def check_nothing_lost(self, member):
+        lost, acknowledged = self.lost(member), len(self.snapshot())
+        assert not lost, f"{len(lost)} of {acknowledged} acknowledged rows are lost: {lost[:5]}"
+        return acknowledged
 
 
 class Session:

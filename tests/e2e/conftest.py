@@ -1,4 +1,5 @@
 """One bed of three nodes for a run; a namespace under the restricted profile and a release for each module or test."""
+import functools
 import time
 
 import pytest
@@ -61,11 +62,14 @@ def pytest_runtest_makereport(item):
 
 @pytest.fixture
 def watch(bed):
-    """Starts a client on a release's Service, living on the given node; its verdict is asked at the end, whatever the test checked."""
+    """Starts a client on a release's Service, living on the given node or wherever; its verdict is asked at the end, whatever the
+    test checked."""
     clients = []
 
-    def start(release, machine, **options):
-        clients.append(clientlib.Client(release, machine, **options))
+    def start(release, place, **options):
+        if isinstance(place, str):
+            place = functools.partial(bed.net.inside, place)
+        clients.append(clientlib.Client(release, place, **options))
         return clients[-1].__enter__()
 
     yield start

@@ -82,6 +82,11 @@ class Release:
         """What Helm says to whoever has installed it."""
         return self.helm("install", self.name, CHART, *self._set(), values=self._values())
 
+    def upgrade(self, *settings):
+        """`settings` over, and beside, what it was installed with."""
+        self.settings = (*self.settings, *settings)
+        return self.helm("upgrade", self.name, CHART, *self._set(), values=self._values())
+
     def uninstall(self):
         return self.helm("uninstall", self.name)
 
@@ -130,6 +135,16 @@ class Release:
             streaming = leader.psql("select count(*) from pg_stat_replication where state = 'streaming'")
             return leader if streaming == str(count - 1) else None
         return wait(lambda: _calm(ready), f"{count} members, ready and streaming", timeout_s)
+
+    def scale(self, replicas):
+        """Returns when those that are too many are gone."""
+        self.kubectl("scale", "statefulset", self.name, f"--replicas={replicas}")
+        wait(lambda: len(self.pods()) <= replicas, f"{replicas} pods are left", 60)
+
+    def events(self, pod, reason):
+        """What was said of a pod by that name."""
+        return [e["message"] for e in self.api.list("events", self.namespace)
+                if e["involvedObject"]["name"] == pod.name and e["reason"] == reason]
 
     def service_address(self, suffix=""):
         return self.api.get("services", self.namespace, self.name + suffix)["spec"]["clusterIP"]

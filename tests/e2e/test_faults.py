@@ -46,11 +46,6 @@ def wait_failover(client, fault, old, timeout_s=60):
     return client.gap_between(fault, first.acknowledged + 1)
 
 
-def lost_rows(client, member):
-    acknowledged = {commit.row for commit in client.snapshot()}
-    return len(acknowledged - set(map(int, member.psql("select id from story").split())))
-
-
 def test_leader_force_deleted_on_a_reachable_node(bed, shop, leader, watch, note):
     client = watch(shop, node_without(bed, leader))
     address, deleted = leader.address, now()
@@ -75,7 +70,7 @@ def test_leader_force_deleted_on_a_node_that_is_cut_off(bed, shop, leader, watch
     assert gap < NOTICED_S
     bed.net.heal(node)
     near.stop()
-    note("lost", lost_rows(client, shop.wait_ready(3, 180)))
+    note("lost", len(client.lost(shop.wait_ready(3, 180))))
 
 
 def test_node_of_the_leader_loses_power(bed, shop, leader, watch, note):
@@ -84,7 +79,7 @@ def test_node_of_the_leader_loses_power(bed, shop, leader, watch, note):
     bed[node].power_off()
     gap = wait_failover(client, killed, address)
     note("gap_s", gap)
-    lost = lost_rows(client, shop.leader())
+    lost = len(client.lost(shop.leader()))
     note("lost", lost)
     assert gap < NOTICED_S and lost < LOST_AT_MOST
     bed[node].power_on()
@@ -105,7 +100,7 @@ def test_node_of_the_leader_is_partitioned(bed, shop, leader, watch, note):
     bed.net.heal(node)
     near.stop()
     assert shop.wait_ready(3, 180).address != address
-    note("lost", lost_rows(client, shop.leader()))
+    note("lost", len(client.lost(shop.leader())))
 
 
 def test_node_of_the_leader_loses_only_the_api(bed, shop, leader, watch, note):

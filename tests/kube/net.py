@@ -122,13 +122,8 @@ class Net:
     @contextlib.contextmanager
     def inside(self, machine):
         """The calling thread, and programs it starts, are on this machine; threads that exist already are not."""
-        back = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-        _enter(self._fds[machine])
-        try:
+        with inside_namespace(self._fds[machine]):
             yield
-        finally:
-            _enter(back)
-            os.close(back)
 
     def connect(self, machine, address, timeout=None):
         """A TCP connection from this machine to (host, port)."""
@@ -227,6 +222,18 @@ class Net:
         for pid in running:
             _signal(pid, signal.SIGSTOP)
         return not running
+
+
+@contextlib.contextmanager
+def inside_namespace(namespace_fd):
+    """The calling thread is in this network namespace."""
+    back = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    _enter(namespace_fd)
+    try:
+        yield
+    finally:
+        _enter(back)
+        os.close(back)
 
 
 def _until(condition, complaint):
