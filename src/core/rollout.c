@@ -122,11 +122,12 @@ static bool is_us(const struct situation *s, const struct member *m)
 	return strcmp(m->name, s->self->name) == 0;
 }
 
+/* Who was deleted by force takes the new pod of its name, which may have nothing yet, for itself. */
 bool rollout_is_ours_to_look_at(const struct situation *s)
 {
 	const struct member *own = cluster_member(s->cluster, s->self->name);
-	return own != NULL && own->owned && leads_now(s) && s->self->confirmed && is_primary_up(s) &&
-	       !s->instance->term_pending;
+	return own != NULL && own->owned && !s->self->replaced && leads_now(s) && s->self->confirmed &&
+	       is_primary_up(s) && !s->instance->term_pending;
 }
 
 static const struct peer_answer *answer_of(const struct situation *s, const char *name)

@@ -90,6 +90,13 @@ static void a_replica_looks_at_nothing(void **state UNUSED)
 	assert_string_equal(rule(), "");
 }
 
+static void a_leader_that_was_deleted_by_force_rolls_nothing_out(void **state UNUSED)
+{
+	begun(CHANGE_MORE);
+	turn->self.replaced = true;
+	assert_string_equal(rule(), "");
+}
+
 static void replicas_go_before_the_leader(void **state UNUSED)
 {
 	begun(CHANGE_MORE);
@@ -278,6 +285,7 @@ int main(void)
 		T(nothing_is_done_to_pods_that_are_right),
 		T(nothing_is_looked_at_outside_a_statefulset),
 		T(a_replica_looks_at_nothing),
+		T(a_leader_that_was_deleted_by_force_rolls_nothing_out),
 		T(replicas_go_before_the_leader),
 		T(only_the_image_is_patched_where_nothing_else_differs),
 		T(one_that_was_begun_is_brought_to_its_end_first),
