@@ -61,6 +61,8 @@ MUTANTS = {
     44: ("the leader's sidecar is replaced under way, however slow", "I14", 60, 1, ["--faults", "sidecar image changed, slow"]),
     45: ("roll-out without a fresh renewal", "I9", 200, 1, ["--faults", CUTS + ",template,losses,sidecar image,API slow"]),
     46: ("every difference counts as more than the sidecar's", "I14", 30, 1, ["--faults", "sidecar image"]),
+    47: ("the route is written without its version", "I10", 200, 1, ["--slices", "--faults", CUTS + ",losses,API slow"]),
+    48: ("the route is written whatever the lock says", "I10", 200, 1, ["--slices", "--faults", CUTS + ",losses,API slow,machine paused"]),
 }
 
 

@@ -252,7 +252,7 @@ static bool is_still_ours(const struct dcs *dcs, const struct object *leader)
 {
 	struct lease_object seen;
 	view_read_record(leader, &seen);
-	return lease_token_matches(&dcs->route.token, &seen.record);
+	return lease_token_matches(&dcs->route.token, &seen.record) || mutant(48);
 }
 
 static void on_lock_read(void *arg, const struct http_answer *answer)
