@@ -130,6 +130,7 @@ def missing_help(values, path, comments):
 PLAIN = {
     "base": {},
     "endpoints": {"mode": "endpoints"},
+    "slice": {"route": "slice"},
 }
 PLAIN_HEAD = """# Generated from charts/howdah by `make chart-files`; do not edit. See deploy/README.md.
 """

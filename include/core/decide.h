@@ -60,7 +60,12 @@ struct self {
 	bool rollout_open;                  /* a look or a step of the roll-out is on its way */
 	struct instant rollout_looked;      /* when the last look was begun */
 	struct instant rollout_rests_until; /* no step before this: the last one was refused, or has yet to show */
-	char beginning[96]; /* lease token with which the leader's history says that our armed timeline began; "": it
+	bool route_open;                    /* a look at the route, or a write of it, is on its way */
+	struct lease_token route_token;     /* of the lease for which the last one was begun */
+	struct instant route_again;         /* not before this, under that lease */
+	struct instant led;                 /* when we last led, or this agent began */
+	struct instant routed; /* when the leader's label, by which the Service routes, was last seen on our pod */
+	char beginning[96];    /* lease token with which the leader's history says that our armed timeline began; "": it
 			       does not say */
 };
 
@@ -213,6 +218,9 @@ bool lock_is_mine(const struct situation *s); /* we have a token and the record 
 /* What our pod should say (contract 1.8.1, 1.9). */
 enum member_state state_to_publish(const struct situation *s);
 enum member_role role_to_publish(const struct situation *s);
+/* The route may lead to us: from the moment the lock is confirmed on, before promotion ends (safety.md S18). Nobody is sent to a
+ * bootstrap. */
+bool is_the_route(const struct situation *s);
 bool leads_now(
 	const struct situation *s); /* the lock is ours and T is ahead: what GET /primary and the label rest on */
 

@@ -5,6 +5,14 @@
 
 #include "base/base.h"
 
+/* How the primary's Service finds the leader. */
+enum routing {
+	ROUTE_LABEL,     /* by its pod's label */
+	ROUTE_SLICE,     /* by EndpointSlices that the leader writes */
+	ROUTE_ENDPOINTS, /* the leader object is the Service's Endpoints */
+	ROUTE_COUNT
+};
+
 struct settings {
 	int64_t ttl_ms, loop_wait_ms, retry_timeout_ms;
 	int64_t maximum_lag_on_failover_bytes;
@@ -13,6 +21,7 @@ struct settings {
 	int64_t primary_race_backoff_ms; /* 0: off */
 	int max_timelines_history;
 	int failover_priority; /* of this member; <= 0: never leads */
+	enum routing route;
 	bool check_timeline;
 	bool nofailover; /* of this member */
 	bool use_slots;

@@ -42,6 +42,7 @@ enum action {
 	/* duties */
 	ACT_SET_DEADLINE,
 	ACT_PUBLISH,         /* own pod: labels and status */
+	ACT_WRITE_ROUTE,     /* the leader's EndpointSlices */
 	ACT_TAKE_LABELS_OFF, /* the leader's label on other pods */
 	ACT_CLEAR_MOVE,      /* a switchover or failover is done, or cannot be */
 	ACT_NOTE_TTL,        /* say in the cluster's state how long a lease may be */

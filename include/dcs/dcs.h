@@ -17,6 +17,7 @@
  *   dcs_remove          etcd3: a delete of the range of the prefix. Consul: ?recurse. ZooKeeper: the nodes below the root, then the root.
  *   members             keys members/NAME with the same status JSON (ephemeral in ZooKeeper, bound to a lease or session in the others).
  *   events              none in the others: dcs_say does nothing.
+ *   route               none in etcd3 and ZooKeeper. Consul: labels do it.
  *   labels              none in etcd3 and ZooKeeper: nothing routes by them. Consul: service registration with tags.
  *   versions going back etcd3: another cluster_id, or a revision below the highest seen. Consul: the index went down. ZooKeeper: the root's czxid changed.
  *
@@ -84,6 +85,7 @@ struct dcs_lock_write {
 	uint64_t version;            /* acquire: of the leader object decided on; 0: there was none */
 	uint32_t claim_timeline;     /* howdah.io/next-timeline; 0: left as it is */
 	struct instant create_until; /* renew: a missing object is made anew only before this; unset: never */
+	bool clears_route;           /* release: nobody is known to take over: the route leads nowhere from now on */
 	char heir[NAME_SIZE];        /* release: howdah.io/heir, who has everything and is to be next; "": nobody */
 	const char *failsafe;        /* acquire, renew: JSON of failsafe mode's members; NULL: left as it is */
 	const char *failsafe_uids;   /* with it: howdah.io/failsafe-uids, which pod each of them is */
@@ -134,6 +136,13 @@ void dcs_write_member(struct dcs *dcs, const struct dcs_member_write *write, dcs
 
 /* Takes the leader's label off another member's pod, by its version and uid. */
 void dcs_take_label_off(struct dcs *dcs, const char *member, dcs_done *done, void *arg);
+
+/* ---- the route, where it is an object of its own (core: ROUTE_SLICE); elsewhere the call is refused ---- */
+
+/* Looks at it, and makes it name our pod and this lease unless it does. The lock is read after it and before the write, which
+ * carries its version: whoever has lost the lock changes nothing that a later holder wrote. CONFLICT: the lock is not ours any
+ * more, or it was changed by others meanwhile. REFUSED: the store forbids it, for now. */
+void dcs_write_route(struct dcs *dcs, const struct lease_token *token, dcs_done *done, void *arg);
 
 /* ---- the roll-out (core/rollout.h), where members are pods of a StatefulSet; elsewhere every call is refused ---- */
 

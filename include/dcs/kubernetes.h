@@ -24,6 +24,7 @@ struct kubernetes_params {
 	char role_label[128], leader_value[NAME_SIZE], follower_value[NAME_SIZE], standby_leader_value[NAME_SIZE];
 	char tmp_role_label[128]; /* "": none */
 	bool use_endpoints, bypass_api_service;
+	bool use_slices; /* the leader writes the EndpointSlices of the Service that is named like the scope */
 	char pod_ip[HOST_SIZE];
 	int port_count;
 	struct {

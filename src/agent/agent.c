@@ -178,7 +178,7 @@ struct agent *agent_create(struct loop *loop, const struct agent_params *params,
 		  params->config_path != NULL ? params->config_path : "");
 	text_copy(agent->self.pod_uid, sizeof(agent->self.pod_uid), params->pod_uid != NULL ? params->pod_uid : "");
 	text_copy(agent->self.name, sizeof(agent->self.name), agent->config.name);
-	agent->self.started = loop_now(loop);
+	agent->self.started = agent->self.led = loop_now(loop);
 	agent->said_is_old = true;
 	agent->environment = params->environment;
 	agent->watches_files = params->watch_files;

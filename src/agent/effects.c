@@ -267,6 +267,7 @@ static void (*const effectors[])(struct agent *) = {
 	[ACT_BOOTSTRAP_DONE] = bootstrap_done,
 	[ACT_SET_DEADLINE] = agent_set_deadline,
 	[ACT_PUBLISH] = agent_publish,
+	[ACT_WRITE_ROUTE] = agent_write_route,
 	[ACT_TAKE_LABELS_OFF] = agent_take_labels_off,
 	[ACT_NOTE_TTL] = note_ttl,
 	[ACT_WRITE_HISTORY] = agent_write_history,

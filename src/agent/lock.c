@@ -133,6 +133,7 @@ static void write_lock(struct agent *agent,
 	if (agent->self.hold.token.leader[0] != '\0' && !instant_is_set(agent->self.hold.start))
 		write.ttl_ms = agent->self.hold.ttl_ms; /* T rests on it still; the next renewal may lower it */
 	text_copy(write.heir, sizeof(write.heir), heir_decide(&s));
+	write.clears_route = write.heir[0] == '\0' && give_up_decide(&s) == GIVE_UP_LEAVING;
 	write.create_until = lease_deadline(&agent->self.hold);
 	fill_position(agent, &write.position, &texts);
 	if (set->failsafe) {

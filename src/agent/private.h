@@ -181,6 +181,9 @@ void agent_store_done(void *arg, enum dcs_outcome outcome, const char *text);
 void agent_take_labels_off(struct agent *agent);
 void agent_write_history(struct agent *agent);
 
+/* route.c */
+void agent_write_route(struct agent *agent);
+
 /* rollout.c */
 void agent_sense_rollout(struct agent *agent);
 void agent_look_at_rollout(struct agent *agent);

@@ -86,11 +86,9 @@ static void print_into(char *text, size_t size, struct json *status)
 	json_free(status);
 }
 
-/* The route: from the moment the lock is confirmed on, before promotion ends (safety.md S18). Nobody is sent to a bootstrap. */
 static int wanted_label(const struct situation *s)
 {
-	bool up = s->instance->tree == PG_TREE_PRIMARY;
-	if (leads_now(s) && (s->self->confirmed || up) && !s->instance->bootstrap_attempt)
+	if (is_the_route(s))
 		return LABEL_LEADER;
 	bool replica = state_to_publish(s) == STATE_RUNNING && s->instance->tree == PG_TREE_STANDBY;
 	return replica ? LABEL_REPLICA : LABEL_NONE;

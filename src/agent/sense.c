@@ -106,6 +106,15 @@ static void sense_wal(struct self *self, const struct instance *i, struct instan
 	self->wal_lsn = i->in_recovery ? lsn : 0;
 }
 
+static void sense_route(struct agent *agent, const struct situation *s)
+{
+	const struct member *own = agent_own_member(agent);
+	if (leads_now(s))
+		agent->self.led = s->now;
+	if (own != NULL && strcmp(own->role_label, agent->config.kubernetes.leader_value) == 0)
+		agent->self.routed = s->now;
+}
+
 static void sense_move(struct self *self, const struct cluster *cluster, struct instant now)
 {
 	if (!cluster->move.asked)
@@ -122,6 +131,7 @@ static void sense_wishes(struct agent *agent, struct instant now)
 	s.now = now;
 	sense_move(self, s.cluster, now);
 	sense_end(self, &s);
+	sense_route(agent, &s);
 	self->restart_pending = postgres_details(agent->pg)->pending_restart;
 	enum restart_step step = restart_decide(&s);
 	if (step == RESTART_DONE || step == RESTART_DROP)

@@ -51,6 +51,7 @@ static const struct {
 	{ ACT_HAND_OVER, "asked for a switchover for the roll-out" },
 	{ ACT_SET_REVISION, "set the revision of an updated pod" },
 	{ ACT_LOOK_AT_ROLLOUT, "looked at the StatefulSet" },
+	{ ACT_WRITE_ROUTE, "looked at the route, to make it lead here" },
 	{ ACT_MARK_TIMELINE, "noted where the leader's timeline began" },
 	{ ACT_SYNC_SLOTS, "brought the members' slots up to date" },
 	{ ACT_RENEW, "renewed the lock" },

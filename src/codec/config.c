@@ -195,6 +195,7 @@ static bool derive(struct config *config, const struct setting **failed, struct 
 	defaults_from_settings(config);
 	tags_check(config->local, &sink);
 	own_keys_check(config->local, &sink);
+	route_check(config->local, &sink);
 	return true;
 }
 

@@ -88,6 +88,8 @@ void defaults_from_settings(struct config *config)
 		memcpy(config->ctl_password, config->rest_password, sizeof(config->ctl_password));
 	}
 	copy_if_empty(config->ctl_cacert, sizeof(config->ctl_cacert), config->rest_cafile);
+	if (config->kubernetes.use_endpoints)
+		config->settings.route = ROUTE_ENDPOINTS;
 	if (config->rewind.username[0] == '\0')
 		config->rewind = config->superuser;
 	if (config->pgpass[0] == '\0') {

@@ -104,6 +104,9 @@ const struct setting *setting_find(const char *key);
 /* Complaints about keys in our own section that are none. */
 void own_keys_check(const struct json *local, const struct sink *sink);
 
+/* Two routes at once. */
+void route_check(const struct json *local, const struct sink *sink);
+
 /* nofailover against failover_priority, nosync against sync_priority (contract 2.9). */
 void tags_check(const struct json *local, const struct sink *sink);
 

@@ -3,6 +3,7 @@
 #include "tags.h"
 
 #include <string.h>
+#include <strings.h>
 
 static const char own[] = "howdah.";
 
@@ -58,4 +59,15 @@ void tags_check(const struct json *local, const struct sink *sink)
 	const struct json *tags = json_get(local, "tags");
 	check_pair(tags, "nofailover", "failover_priority", sink);
 	check_pair(tags, "nosync", "sync_priority", sink);
+}
+
+void route_check(const struct json *local, const struct sink *sink)
+{
+	const char *route = json_text(json_path(local, "howdah.route"));
+	if (route == NULL || strcasecmp(route, "slice") != 0 ||
+	    !value_is_true(json_path(local, "kubernetes.use_endpoints")))
+		return;
+	sink->add(sink->arg, "howdah.route",
+		  "\"slice\" is for ConfigMaps: with kubernetes.use_endpoints the leader object is the route already",
+		  NULL);
 }

@@ -174,6 +174,7 @@ static void check_all(struct report *report, const struct json *local)
 	check_parameters(report, local);
 	check_tag_pairs(report, local);
 	own_keys_check(local, &sink);
+	route_check(local, &sink);
 }
 
 int config_validate(const char *path, const char *const environ_[], void (*report)(void *arg, const char *line),

@@ -80,6 +80,13 @@ static const char *const change_words[] = {
 };
 static_assert(ARRAY_SIZE(change_words) == CHANGE_COUNT, "every change has a word");
 
+static const char *const route_words[] = {
+	[ROUTE_LABEL] = "label",
+	[ROUTE_SLICE] = "slice",
+	[ROUTE_ENDPOINTS] = "endpoints",
+};
+static_assert(ARRAY_SIZE(route_words) == ROUTE_COUNT, "every route has a word");
+
 static const char *const tree_words[] = {
 	[PG_TREE_UNKNOWN] = "unknown",   [PG_TREE_DOWN] = "down",           [PG_TREE_STARTING] = "starting",
 	[PG_TREE_STANDBY] = "standby",   [PG_TREE_PROMOTING] = "promoting", [PG_TREE_PRIMARY] = "primary",
@@ -345,6 +352,11 @@ static const struct field self_fields[] = {
 	F(self, rollout_open),
 	F(self, rollout_looked),
 	F(self, rollout_rests_until),
+	F(self, route_open),
+	ONE(self, route_token, lease_token_shape),
+	F(self, route_again),
+	F(self, led),
+	F(self, routed),
 	F(self, beginning),
 };
 static const struct shape self_shape = SHAPE(self, self_fields);
@@ -419,6 +431,7 @@ static const struct field settings_fields[] = {
 	F(settings, member_slots_ttl_ms),
 	F(settings, max_timelines_history),
 	F(settings, failover_priority),
+	WORD(settings, route, route_words),
 	F(settings, check_timeline),
 	F(settings, nofailover),
 	F(settings, use_slots),

@@ -719,6 +719,16 @@ const struct setting settings_table[] = {
 	  .text = "SQL that a new cluster runs once as the superuser, in the application's database when there is one, "
 		  "as one "
 		  "transaction." },
+	{ .key = "howdah.route",
+	  .env = "HOWDAH_ROUTE",
+	  .type = SETTING_ENUM,
+	  .words = "label|slice",
+	  .fallback = "label",
+	  .effect = EFFECT_AGENT_RESTART,
+	  .text = "How the primary's Service, which is named like the scope, finds the leader: by its selector and the "
+		  "pod's label, or without a selector by EndpointSlices that the leader writes. With "
+		  "kubernetes.use_endpoints neither: the leader object is the route.",
+	  KEEP(settings.route) },
 	{ .key = "howdah.expand_claims",
 	  .type = SETTING_MAP,
 	  .text = "Names of a StatefulSet's claim templates and the sizes (20Gi) that the leader grows the members' "

@@ -85,6 +85,7 @@ static int64_t wake_ms(const struct situation *s, const struct plan *plan)
 	sooner(&wake, move_wait_ms(s));
 	sooner(&wake, restart_wait_ms(s));
 	sooner(&wake, rollout_wait_ms(s));
+	sooner(&wake, route_wait_ms(s));
 	return wake < WAKE_MIN_MS ? WAKE_MIN_MS : wake;
 }
 

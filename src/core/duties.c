@@ -61,6 +61,8 @@ static bool must_clear_move(const struct situation *s)
 
 static void leader_duties(const struct situation *s, struct plan *plan)
 {
+	if (route_is_due(s))
+		plan_add(plan, ACT_WRITE_ROUTE);
 	if (s->self->foreign_label)
 		plan_add(plan, ACT_TAKE_LABELS_OFF);
 	if (must_clear_move(s)) {

@@ -122,6 +122,7 @@ static bool is_us(const struct situation *s, const struct member *m)
 	return strcmp(m->name, s->self->name) == 0;
 }
 
+/* Who was deleted by force takes the new pod of its name, which may have nothing yet, for itself. */
 bool rollout_is_ours_to_look_at(const struct situation *s)
 {
 	const struct member *own = cluster_member(s->cluster, s->self->name);

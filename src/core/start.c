@@ -24,6 +24,7 @@ enum start_fact {
 	FACT_S_REWIND,    /* pg_rewind can bring it back: now */
 	FACT_S_REWIND_SOON, /* ... as soon as the leader's checkpoint is done, or it is known to be alive */
 	FACT_S_CLONE,       /* the settings allow to clone it anew, and the leader is alive */
+	FACT_S_ROUTED,      /* clients may still be sent here as to the leader */
 	FACT_S_UNSURE,      /* whether it has diverged cannot be told yet */
 	FACT_S_COUNT
 };
@@ -48,6 +49,7 @@ static const char *const names[] = {
 	[FACT_S_REWIND] = "pg_rewind can bring it back",
 	[FACT_S_REWIND_SOON] = "pg_rewind can bring it back, and the leader is not ready for it",
 	[FACT_S_CLONE] = "the settings allow a new clone, and the leader is alive",
+	[FACT_S_ROUTED] = "clients may still be sent here as to the leader",
 	[FACT_S_UNSURE] = "the leader has not said yet where its timeline began",
 };
 static_assert(ARRAY_SIZE(names) == FACT_S_COUNT, "every fact has a name");
@@ -100,6 +102,8 @@ static const struct rule rules[] = {
 	  "it has diverged: it is moved aside and cloned anew" },
 	{ "diverged", S(DIVERGED) | S(LEADER), 0, { ACT_NONE },
 	  "it has diverged and may not be cloned anew by itself" },
+	{ "routed", S(ROUTED), S(LEASE), { ACT_NONE },
+	  "the leader's label was on our pod until just now: the port stays closed to whom it still leads here" },
 	{ "diverged-alone", S(DIVERGED), 0, { ACT_START_STANDBY },
 	  "it has diverged and nobody leads: it is started as a standby of nobody, to answer how far it is" },
 	{ "unsure", S(UNSURE), 0, { ACT_NONE },
@@ -198,5 +202,5 @@ uint32_t start_facts(const struct situation *s)
 	       when(may_become_writable(s), S(GATE)) | when(may_restart_in_place(s), S(RESTART)) |
 	       when(leader, S(LEADER)) | when(diverged, S(DIVERGED)) | rewind_facts(s, rejoin) |
 	       when(leader && (may_clone_anew(s) || rewind_is_hopeless(s)), S(CLONE)) |
-	       when(rejoin == REJOIN_WAIT, S(UNSURE));
+	       when(route_leads_here(s), S(ROUTED)) | when(rejoin == REJOIN_WAIT, S(UNSURE));
 }

@@ -32,6 +32,7 @@ static const char *const names[] = {
 	[ACT_BOOTSTRAP_DONE] = "end the bootstrap",
 	[ACT_SET_DEADLINE] = "set the deadline",
 	[ACT_PUBLISH] = "publish status and labels",
+	[ACT_WRITE_ROUTE] = "make the route lead here",
 	[ACT_TAKE_LABELS_OFF] = "take the leader's label off other pods",
 	[ACT_NOTE_TTL] = "note the ttl",
 	[ACT_WRITE_HISTORY] = "write the timeline history",

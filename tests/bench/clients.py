@@ -106,7 +106,8 @@ def load_rest(member, path, keep_alive):
 def ask_steadily(member, path):
     """A question every 10 ms on a kept connection, as from many probes: how long each waited, in ms."""
     waits = []
-    with member.cluster.net.inside("client"), contextlib.closing(http.client.HTTPConnection(member.address, 8008, timeout=10)) as connection:
+    connection = http.client.HTTPConnection(member.address, 8008, timeout=10)
+    with member.cluster.net.inside("client"), contextlib.closing(connection):
         began = time.monotonic()
         for i in range(REST_S * 100):
             time.sleep(max(0, began + i / 100 - time.monotonic()))

@@ -38,7 +38,7 @@ def overlay(base, patch):
     return patch
 
 
-@pytest.mark.parametrize("folder", ["base", "endpoints"])
+@pytest.mark.parametrize("folder", ["base", "endpoints", "slice"])
 def test_a_real_server_takes_them(server, namespace, folder):
     create_all(server, namespace, objects(folder, "howdah.yaml"))
     assert make_pods(server, namespace, "howdah")["spec"]["initContainers"][0]["restartPolicy"] == "Always"
@@ -65,7 +65,7 @@ def test_the_openshift_overlay_leaves_the_uid_to_the_platform():
     assert postgres["command"] == ["/run/howdah/bin/howdah-supervisor"] and len(postgres["volumeMounts"]) == 4
 
 
-@pytest.mark.parametrize("folder", ["base", "endpoints", "openshift"])
+@pytest.mark.parametrize("folder", ["base", "endpoints", "slice", "openshift"])
 def test_kustomize_builds_them(folder):
     kubectl = shutil.which("kubectl")
     if not kubectl:
@@ -77,6 +77,6 @@ def test_kustomize_builds_them(folder):
 
 
 def test_no_namespace_and_nothing_of_helm_is_in_them():
-    for folder in ("base", "endpoints"):
+    for folder in ("base", "endpoints", "slice"):
         text = (DEPLOY / folder / "howdah.yaml").read_text()
         assert "namespace: " not in text.replace("key: namespace", "") and "helm" not in text.lower()

@@ -5,7 +5,7 @@ import chart
 from test_template import COMBINATIONS, FULL
 
 PLAIN = {key: value for key, value in FULL.items() if key != "metrics"}  # their kinds are another product's
-INSTALLABLE = {**COMBINATIONS, "full": PLAIN, "full-endpoints": {**PLAIN, "mode": "endpoints"},
+INSTALLABLE = {**COMBINATIONS, "full": PLAIN, "full-endpoints": {**PLAIN, "mode": "endpoints"}, "full-slice": {**PLAIN, "route": "slice"},
                "tls": {**PLAIN, "tls": {"existingSecret": "t"}}}
 INSTALLABLE = {name: {**values, "rbac": {**values.get("rbac", {}), "bypassApiService": False}} for name, values in INSTALLABLE.items()}
 
@@ -62,6 +62,17 @@ def test_two_releases_live_in_one_namespace(installer, server, namespace):
     installer.run("install", "users", chart.CHART, "-n", namespace, values={**PLAIN, "mode": "endpoints"})
     names = [s["metadata"]["name"] for s in server.admin.list("statefulsets", namespace)]
     assert sorted(names) == ["shop-howdah", "users-howdah"]
+
+
+@pytest.mark.parametrize("first,second", [({}, {"route": "slice"}), ({"route": "slice"}, {"route": "label"}), ({}, {"mode": "endpoints"})])
+def test_the_route_stays_what_it_is_until_an_uninstall(installer, server, namespace, first, second):
+    """Kubernetes leaves the addresses of a selector that was taken away, and those of a leader where one was added."""
+    installer.run("install", "shop", chart.CHART, "-n", namespace, values=first)
+    with pytest.raises(chart.Refused, match="the Service shop-howdah is there, and finds the leader another way"):
+        installer.run("upgrade", "shop", chart.CHART, "-n", namespace, values=second)
+    installer.run("upgrade", "shop", chart.CHART, "-n", namespace, values={**first, "replicas": 2})
+    installer.run("uninstall", "shop", "-n", namespace)
+    installer.run("install", "shop", chart.CHART, "-n", namespace, values=second)
 
 
 def test_an_upgrade_changes_what_a_statefulset_lets_change(installer, server, namespace):

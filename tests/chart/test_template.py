@@ -27,6 +27,7 @@ FULL = {
 TLS = {"tls": {"existingSecret": "certificates"}}
 COMBINATIONS = {
     "defaults": {}, "full": FULL, "full-endpoints": {**FULL, "mode": "endpoints"}, "tls": {**FULL, **TLS},
+    "slice": {"route": "slice"}, "full-slice": {**FULL, "route": "slice"},
     "own-secret": {"auth": {"existingSecret": "mine", "secretKeys": {"superuser": "pw"}}},
     "platform-uid": {"postgres": {"uid": None, "passwd": True}}, "one": {"replicas": 1}, "no-volume": {"persistence": {"enabled": False}},
     "bare": {"podDisruptionBudget": {"enabled": False}, "serviceReplicas": {"enabled": False}, "rbac": {"create": False},
@@ -89,15 +90,18 @@ def test_the_platform_may_choose_the_uid(helm):
     assert passwd in objects.container("postgres")["volumeMounts"]
 
 
-@pytest.mark.parametrize("mode", ["configmaps", "endpoints"])
+ROLES = {"configmaps": {}, "endpoints": {"mode": "endpoints"}, "slices": {"route": "slice"}}
+
+
+@pytest.mark.parametrize("mode", ROLES)
 def test_the_role_is_that_of_the_tests(helm, mode):
     """What agents run under in every other test is what people install."""
     rules = yaml.safe_load((chart.ROOT / "tests" / "kube" / "role.yaml").read_text())["rules"]
     kept = [{**rule, "resources": [r for r in rule["resources"] if r not in kubelib.NOT_IN_MODE[mode]]} for rule in rules]
     kept = [rule for rule in kept if rule["resources"]]
-    assert helm.render({"mode": mode, "persistence": {"expandTo": "20Gi"}})("Role")["rules"] == kept
+    assert helm.render({**ROLES[mode], "persistence": {"expandTo": "20Gi"}})("Role")["rules"] == kept
     without = [rule for rule in kept if rule["resources"] != ["persistentvolumeclaims"]]
-    assert helm.render({"mode": mode})("Role")["rules"] == without
+    assert helm.render(ROLES[mode])("Role")["rules"] == without
 
 
 def test_the_label_is_the_route_in_mode_configmaps(helm):
@@ -117,6 +121,21 @@ def test_the_leader_writes_the_route_in_mode_endpoints(helm):
     assert "selector" not in primary and config["use_endpoints"] is True
     assert [p["name"] for p in primary["ports"]] == [p["name"] for p in config["ports"]]
     assert {"shop-howdah-config", "shop-howdah-failover", "shop-howdah-sync"} <= set(objects.names("Service"))
+
+
+def test_the_leader_writes_the_route_where_slices_are(helm):
+    objects = helm.render({"route": "slice"})
+    primary, config = objects("Service", "shop-howdah")["spec"], objects.config()
+    assert "selector" not in primary and config["howdah"]["route"] == "slice" and config["kubernetes"]["use_endpoints"] is False
+    assert config["scope"] == "shop-howdah"  # the slices are of the Service that is named so
+    assert [p["name"] for p in primary["ports"]] == [p["name"] for p in config["kubernetes"]["ports"]]
+    assert primary["ports"][0]["targetPort"] == config["kubernetes"]["ports"][0]["port"]
+    assert "route" not in helm.render()("ConfigMap", "shop-howdah-agent")["data"]["howdah.yaml"]
+
+
+def test_there_is_one_route(helm):
+    with pytest.raises(chart.Refused, match="route: slice goes with mode: configmaps"):
+        helm.render({"mode": "endpoints", "route": "slice"})
 
 
 def test_no_object_of_the_chart_is_taken_for_one_of_the_agents(helm):

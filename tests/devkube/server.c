@@ -195,14 +195,25 @@ static void job_in_space(struct job *job, const char *name)
 		reply_space(job->reply, 200, space->name);
 }
 
+/* What follows on the name of a group of its own and "namespaces/"; NULL: it is none that exists here. */
+static const char *after_group(const char *path)
+{
+	static const char *const heads[] = { "/apis/apps/v1/namespaces/", "/apis/discovery.k8s.io/v1/namespaces/" };
+	for (size_t i = 0; i < ARRAY_SIZE(heads); i++)
+		if (strncmp(path, heads[i], strlen(heads[i])) == 0)
+			return path + strlen(heads[i]);
+	return NULL;
+}
+
 static void job_run(void *arg)
 {
-	static const char spaces[] = "/api/v1/namespaces", apps[] = "/apis/apps/v1/namespaces/";
+	static const char spaces[] = "/api/v1/namespaces";
 	struct job *job = arg;
 	size_t len = strlen(spaces);
 	bool in_spaces = strncmp(job->path, spaces, len) == 0;
-	if (strncmp(job->path, apps, strlen(apps)) == 0)
-		job_in_space(job, job->path + strlen(apps));
+	const char *of_group = after_group(job->path);
+	if (of_group)
+		job_in_space(job, of_group);
 	else if (in_spaces && job->path[len] == '/')
 		job_in_space(job, job->path + len + 1);
 	else if (in_spaces && text_equal(job->method, "POST"))

@@ -562,3 +562,25 @@ def test_statefulsets_and_their_revisions_are_of_a_group_of_their_own(store):
     assert (read["kind"], read["apiVersion"], read["data"]["spec"]["template"]) == ("ControllerRevision", "apps/v1", template)
     assert store.raw("GET", "statefulsets/s").status == 404
     assert store.refused(store.client.get, "statefulsets", store.space, "t").status == 404
+
+
+def slice_of(address, **more):
+    return {"endpoints": [{"addresses": [address], "conditions": {"ready": True}, **more}]}
+
+
+def test_endpointslices_are_changed_as_a_whole_and_by_their_version(store):
+    """Of one leader nothing is left when another one writes; who read an older version is refused."""
+    made = store.make("a", "endpointslices", labels={"kubernetes.io/service-name": "s"}, addressType="IPv4",
+                      ports=[{"port": 5432}], **slice_of("10.0.0.1", nodeName="n"))
+    assert made["ports"] == [{"name": "", "protocol": "TCP", "port": 5432}]
+    after = store.patch("a", "endpointslices", version=version(made), fields=slice_of("10.0.0.2"))
+    assert after["endpoints"] == slice_of("10.0.0.2")["endpoints"] and number(after) > number(made)
+    again = store.patch("a", "endpointslices", version=version(after), fields=slice_of("10.0.0.2"), labels={
+        "kubernetes.io/service-name": "s"})
+    assert version(again) == version(after)
+    refusal = store.refused(store.patch, "a", "endpointslices", version=version(made), fields=slice_of("10.0.0.1"))
+    assert shape(refusal) == failure(409, "Conflict")
+    empty = store.patch("a", "endpointslices", version=version(after), fields={"endpoints": []})
+    assert not empty.get("endpoints") and number(empty) > number(after)
+    assert store.raw("GET", "endpointslices/a").status == 404
+    assert store.refused(store.client.get, "endpointslices", store.space, "b").status == 404

@@ -30,7 +30,8 @@ rules:
 """
 BYPASS = [{"apiGroups": [""], "resources": ["endpoints"], "resourceNames": ["kubernetes"], "verbs": ["get"]}]
 # the resources of role.yaml that the other kind of state does without
-NOT_IN_MODE = {"configmaps": {"endpoints", "services"}, "endpoints": {"configmaps"}}
+NOT_IN_MODE = {"configmaps": {"endpoints", "services", "endpointslices"}, "endpoints": {"configmaps", "endpointslices"},
+               "slices": {"endpoints", "services"}}  # the last one: configmaps, and the route in EndpointSlices
 
 
 def binary():

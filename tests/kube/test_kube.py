@@ -21,9 +21,10 @@ STATE = "get list watch create patch"
 GRANTED = {
     "configmaps": {**EVERYWHERE, "configmaps": STATE},
     "endpoints": {**EVERYWHERE, "endpoints": STATE, "services": "create"},
+    "slices": {**EVERYWHERE, "configmaps": STATE, "endpointslices.discovery.k8s.io": "get create patch"},
 }
 VERBS = "get list watch create update patch delete deletecollection".split()
-RESOURCES = [*GRANTED["endpoints"], "configmaps", "secrets", "pods/exec", "nodes"]
+RESOURCES = [*GRANTED["endpoints"], "configmaps", "endpointslices.discovery.k8s.io", "secrets", "pods/exec", "nodes"]
 
 
 def value_of(kube, namespace, name):

@@ -32,23 +32,36 @@ static bool take_part(const char **at, char *part, size_t size)
 	return true;
 }
 
+/* The version of the API that a path begins with; NULL: none of those here. */
+static const char *take_version(const char **path)
+{
+	static const struct {
+		const char *head, *version;
+	} versions[] = {
+		{ "/api/v1/namespaces/", "v1" },
+		{ "/apis/apps/v1/namespaces/", "apps/v1" },
+		{ "/apis/discovery.k8s.io/v1/namespaces/", "discovery.k8s.io/v1" },
+	};
+	for (size_t i = 0; i < ARRAY_SIZE(versions); i++)
+		if (strncmp(*path, versions[i].head, strlen(versions[i].head)) == 0) {
+			*path += strlen(versions[i].head);
+			return versions[i].version;
+		}
+	return NULL;
+}
+
 static bool target_parse(struct target *t, const char *path)
 {
-	static const char core[] = "/api/v1/namespaces/", apps[] = "/apis/apps/v1/namespaces/";
 	char kind[API_KIND_SIZE];
-	bool is_core = strncmp(path, core, strlen(core)) == 0;
-	if (!is_core && strncmp(path, apps, strlen(apps)) != 0)
-		return false;
-	path += strlen(is_core ? core : apps);
-	if (!take_part(&path, t->space, sizeof(t->space)) || !take_part(&path, kind, sizeof(kind)) ||
+	const char *version = take_version(&path);
+	if (!version || !take_part(&path, t->space, sizeof(t->space)) || !take_part(&path, kind, sizeof(kind)) ||
 	    !take_part(&path, t->name, sizeof(t->name)) || !take_part(&path, t->part, sizeof(t->part)))
 		return false;
 	t->query = *path == '?' ? path + 1 : "";
 	t->kind = kind_find(kind);
 	bool of_pods = text_equal(kind, "pods") && (text_equal(t->part, "status") || text_equal(t->part, "eviction"));
 	bool has_part = t->part[0] == '\0' || of_pods;
-	return t->kind && text_equal(t->kind->version, is_core ? "v1" : "apps/v1") && has_part &&
-	       (*path == '\0' || *path == '?');
+	return t->kind && text_equal(t->kind->version, version) && has_part && (*path == '\0' || *path == '?');
 }
 
 static int hex(char c)
@@ -326,13 +339,22 @@ static bool maps_are_texts(const struct json *tree)
 	return texts_only(tree, "annotations") && texts_only(tree, "labels");
 }
 
+static void fill_in(const struct json *ports, const char *key, const char *value)
+{
+	for (const struct json *p = json_first(ports); p; p = json_next(p))
+		if (!json_get(p, key))
+			json_set_text((struct json *)p, key, value);
+}
+
 /* The API fills in what was left away; a patch that leaves it away again then changes nothing. */
-static void fill_in_protocols(struct json *tree)
+static void fill_in_ports(struct json *tree)
 {
 	for (const struct json *s = json_first(json_get(tree, "subsets")); s; s = json_next(s))
-		for (const struct json *p = json_first(json_get(s, "ports")); p; p = json_next(p))
-			if (!json_get(p, "protocol"))
-				json_set_text((struct json *)p, "protocol", "TCP");
+		fill_in(json_get(s, "ports"), "protocol", "TCP");
+	if (!json_get(tree, "addressType"))
+		return;
+	fill_in(json_get(tree, "ports"), "name", "");
+	fill_in(json_get(tree, "ports"), "protocol", "TCP");
 }
 
 /* Status is changed under its own path only, and nothing else there. */
@@ -379,7 +401,7 @@ static void apply_patch(struct api *api, const struct api_request *q, const stru
 	keep_part(patch, t);
 	struct json *changed = json_copy(o->tree);
 	merge_patch(changed, patch, strategic);
-	fill_in_protocols(changed);
+	fill_in_ports(changed);
 	if (json_equal(changed, o->tree)) {
 		json_free(changed);
 		return;
@@ -469,7 +491,7 @@ static void prepare_new(struct json *tree, const struct target *t)
 	json_set_text(metadata_of(tree), "namespace", t->space);
 	fill_in_texts(tree, "annotations");
 	fill_in_texts(tree, "labels");
-	fill_in_protocols(tree);
+	fill_in_ports(tree);
 	if (!text_equal(t->kind->plural, "pods"))
 		return;
 	struct json *status = json_new_object();

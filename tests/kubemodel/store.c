@@ -18,6 +18,7 @@ static const struct kind kinds[] = {
 	{ "services", "Service", "v1" },
 	{ "statefulsets", "StatefulSet", "apps/v1" },
 	{ "controllerrevisions", "ControllerRevision", "apps/v1" },
+	{ "endpointslices", "EndpointSlice", "discovery.k8s.io/v1" },
 };
 
 const struct kind *kind_find(const char *plural)

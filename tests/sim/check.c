@@ -8,6 +8,7 @@
 #include <string.h>
 
 /* J + K of safety.md 3: from the clock's "T" until nothing runs user code any more. */
+enum { SLICE_LOOK_US = 32000000 }; /* until the leader looks at its EndpointSlice again */
 enum { FENCE_TAKES_US = 900000, THAW_TAKES_US = 700000, ROUTE_LATE_US = 2000000, REQUESTS_EXTRA = 60 };
 
 struct record {
@@ -29,6 +30,8 @@ struct checker {
 	long minute_writes, minute_requests;
 	const struct pod *quiet_leader; /* who led when nothing was broken any more */
 	int64_t wrong_route_since;
+	long leases, slice_lease; /* how often the lock was taken; which of these the slice was last written under */
+	int64_t slice_damaged_at; /* by others than the agents; 0: never */
 };
 
 /* What each agent decided last: rule ids, table by table, and its server's place in the history. */
@@ -253,6 +256,7 @@ static void check_lock_write(struct checker *c, const struct record *now, const 
 		check_theft(c, author);
 		c->holder = author;
 		c->by_hand = is_failover_to(author);
+		author->lease = ++c->leases;
 		world->counters.leaderships++;
 		if (faults_only_mild() && c->record.leader[0] != '\0' && c->quiet_leader)
 			violation("I8", "%s took the lock from %s, and nothing had happened that may move it",
@@ -299,12 +303,29 @@ static void check_label_write(const struct checker *c, const struct api_change *
 		violation("I10", "%s is routed again by what it sent before its label was taken off", pod->name);
 }
 
+/* Whoever led before somebody else wrote it never writes it again. A slice that people delete, or a store that is restored,
+ * knows nothing of who wrote it last. */
+static void check_slice_write(struct checker *c, const struct api_change *change)
+{
+	const struct pod *author = change->author;
+	if (!author || change->deleted) {
+		c->slice_damaged_at = world->now;
+		c->slice_lease = 0;
+		return;
+	}
+	if (author->lease < c->slice_lease && !world->restored)
+		violation("I10", "%s writes the route after a later leader has", author->name);
+	c->slice_lease = author->lease;
+}
+
 void check_api_change(const struct api_change *change)
 {
 	struct checker *c = world->checker;
 	struct record now = { .present = !change->deleted };
 	if (strcmp(change->kind, "pods") == 0 && !change->deleted)
 		check_label_write(c, change);
+	if (strcmp(change->kind, "endpointslices") == 0)
+		check_slice_write(c, change);
 	if (!is_leader_object(change))
 		return;
 	text_copy(now.leader, sizeof(now.leader), change->deleted ? "" : annotation(change->object, "leader"));
@@ -394,23 +415,42 @@ static int64_t recovery_bound_us(void)
 	return (o->ttl_max_s + 2 * o->loop_wait_s + 2 * o->retry_timeout_s + 60) * SECOND_US;
 }
 
-static void check_route(struct checker *c)
+static bool label_is_right(const struct checker *c, int *routed)
 {
-	int routed = 0;
 	bool right = false;
 	for (const struct json *o = NULL; (o = api_next(world->api, "pods", o)) != NULL;) {
 		const char *role = json_get_text(json_path(o, "metadata.labels"), "role");
 		if (!role || strcmp(role, "primary") != 0)
 			continue;
-		routed++;
+		++*routed;
 		right |= strcmp(json_get_text(json_get(o, "metadata"), "name"), c->leader->name) == 0;
 	}
-	if (routed == 1 && right)
+	return *routed == 1 && right;
+}
+
+static bool slice_is_right(const struct checker *c)
+{
+	const struct json *slice = api_get(world->api, "endpointslices", "sim-ipv4");
+	const struct json *endpoint = json_first(json_get(slice, "endpoints"));
+	const char *uid = json_get_text(json_get(endpoint, "targetRef"), "uid");
+	return !world->options.slices ||
+	       (uid && strcmp(uid, c->leader->uid) == 0 && json_count(json_get(slice, "endpoints")) == 1);
+}
+
+static void check_route(struct checker *c)
+{
+	int routed = 0;
+	int64_t late = ROUTE_LATE_US + world->options.loop_wait_s * SECOND_US;
+	bool labels = label_is_right(c, &routed), slice = slice_is_right(c);
+	if (c->slice_damaged_at != 0 && world->now - c->slice_damaged_at < 2 * SLICE_LOOK_US)
+		late += SLICE_LOOK_US;
+	if (labels && slice)
 		c->wrong_route_since = 0;
 	else if (c->wrong_route_since == 0)
 		c->wrong_route_since = world->now;
-	else if (world->now - c->wrong_route_since > ROUTE_LATE_US + world->options.loop_wait_s * SECOND_US)
-		violation("I10", "%d pods are routed, %s leads", routed, c->leader->name);
+	else if (world->now - c->wrong_route_since > late)
+		violation("I10", "%d pods are routed%s, %s leads", routed,
+			  slice ? "" : ", the slice leads to another one", c->leader->name);
 }
 
 static void check_writes(struct checker *c)

@@ -1,4 +1,4 @@
-/* Clients that write through the route that the cluster publishes: the leader's label, or the subsets of Endpoints. What
+/* Clients that write through the route that the cluster publishes: the leader's label, its EndpointSlice, or the subsets of Endpoints. What
  * was acknowledged is remembered; what a later leader does not have was lost (and may be: replication is
  * asynchronous). */
 #include "sim.h"
@@ -17,6 +17,13 @@ static bool accepts(const struct server *s)
 	return s && s->process && s->process->frozen == 0 && s->postmaster && s->phase == SERVER_PRIMARY;
 }
 
+static struct pod *pod_of_slice(void)
+{
+	const struct json *slice = api_get(world->api, "endpointslices", "sim-ipv4");
+	const char *ip = json_text(json_first(json_get(json_first(json_get(slice, "endpoints")), "addresses")));
+	return ip ? pod_by_ip(ip) : NULL;
+}
+
 /* One of the routed pods, by chance, as a Service would choose. */
 static struct pod *routed_pod(void)
 {
@@ -27,6 +34,8 @@ static struct pod *routed_pod(void)
 		const char *ip = json_get_text(json_first(json_get(subset, "addresses")), "ip");
 		return ip ? pod_by_ip(ip) : NULL;
 	}
+	if (world->options.slices)
+		return pod_of_slice();
 	for (const struct json *o = NULL; (o = api_next(world->api, "pods", o)) != NULL;) {
 		const char *role = json_get_text(json_path(o, "metadata.labels"), "role");
 		const char *ip = json_get_text(json_get(o, "status"), "podIP");

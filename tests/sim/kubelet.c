@@ -17,6 +17,7 @@ static const char config_format[] =
 	" primary_start_timeout: %lld, maximum_lag_on_failover: %lld, failsafe_mode: %s,"
 	" postgresql: {use_slots: true}}}\n"
 	"kubernetes: {labels: {application: howdah}, use_endpoints: %s, ports: [{port: 5432}]}\n"
+	"howdah: {route: %s}\n"
 	"postgresql: {listen: '0.0.0.0:5432', data_dir: /data/pg,"
 	" remove_data_directory_on_diverged_timelines: true,"
 	" authentication: {superuser: {username: postgres}, replication: {username: rep}}}\n";
@@ -94,7 +95,7 @@ static void write_config(void)
 	assert(f);
 	fprintf(f, config_format, (long long)o->ttl_s, (long long)o->loop_wait_s, (long long)o->retry_timeout_s,
 		(long long)o->start_timeout_s, (long long)o->lag_bytes, o->failsafe ? "true" : "false",
-		o->endpoints ? "true" : "false");
+		o->endpoints ? "true" : "false", o->slices ? "slice" : "label");
 	fclose(f);
 }
 

@@ -65,6 +65,8 @@ MUTANTS = {
          ["--faults", "paused,cut from the API,cut from all,agent frozen,API outage,losses"]),
     48: ("a leader object that is missing counts once, however long nobody looked", "I1", 4000, 1,
          ["--faults", "leader object deleted,cut from the API,agent frozen,agent killed"]),
+    49: ("the route is written without its version", "I10", 200, 1, ["--slices", "--faults", CUTS + ",losses,API slow"]),
+    50: ("the route is written whatever the lock says", "I10", 200, 1, ["--slices", "--faults", CUTS + ",losses,API slow,machine paused"]),
 }
 
 

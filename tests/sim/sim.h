@@ -70,6 +70,7 @@ struct sim_options {
 	int64_t loop_wait_s, ttl_s, retry_timeout_s, ttl_max_s;
 	int64_t duration_us;
 	bool endpoints;                     /* Endpoints mode; else ConfigMaps */
+	bool slices;                        /* ... routed by EndpointSlices; else by labels */
 	bool quiet;                         /* no faults at all */
 	bool bad_clocks;                    /* BOOTTIME up to 8 % off */
 	bool one_clock;                     /* RAW is no better: both up to 3 % off */
@@ -181,6 +182,7 @@ struct pod {
 	int64_t sidecar_began, sidecar_ended;
 	bool ready;
 	int64_t renewed_sent_at; /* when it sent the last write of the lock that landed as a renewal or acquisition */
+	long lease;              /* the number of the last one that it had */
 	int64_t label_off_at;    /* when another one took the leader's label off it; 0: never */
 	int agent_starts, container_starts;
 	bool cut_api, cut_api_refuses, cut_members;

@@ -1,4 +1,5 @@
-/* What follows from a mounted Secret and from the table of settings: values in files of their own, the schema. */
+/* What follows from a mounted Secret and from the table of settings: values in files of their own, the schema; what is in
+ * force where two settings speak of one thing. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -135,10 +136,35 @@ static void the_schema_says_bounds_words_and_lengths(void **state)
 	assert_string_equal(closed, "false");
 }
 
+static void load_sliced(struct config *c, const char *text)
+{
+	static const char *const environ_[] = { "HOWDAH_ROUTE=slice", NULL };
+	struct err err;
+	write_file(file_a, text);
+	assert_true(config_load(c, file_a, environ_, &err));
+}
+
+static void one_route_is_in_force(void **state)
+{
+	(void)state;
+	struct config c;
+	load_sliced(&c, "scope: s\nname: m\n");
+	assert_int_equal(c.settings.route, ROUTE_SLICE);
+	assert_int_equal(c.note_count, 0);
+	config_clear(&c);
+	load_sliced(&c, "scope: s\nname: m\nkubernetes: {use_endpoints: true}\n");
+	assert_int_equal(c.settings.route, ROUTE_ENDPOINTS);
+	assert_int_equal(c.note_count, 1);
+	assert_string_equal(c.notes[0].text, "howdah.route: \"slice\" is for ConfigMaps: with kubernetes.use_endpoints "
+					     "the leader object is the route already; ignored");
+	config_clear(&c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_file_named_like_a_setting_is_its_value, make_dir, remove_dir),
+		cmocka_unit_test_setup_teardown(one_route_is_in_force, make_dir, remove_dir),
 		cmocka_unit_test(the_schema_knows_every_setting),
 		cmocka_unit_test(the_schema_says_bounds_words_and_lengths),
 	};

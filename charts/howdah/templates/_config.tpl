@@ -55,7 +55,7 @@ kubernetes:
   labels:
     {{- include "howdah.clusterLabels" . | nindent 4 }}
   use_endpoints: {{ eq .Values.mode "endpoints" }}
-  {{- if eq .Values.mode "endpoints" }}
+  {{- if ne (include "howdah.route" .) "label" }}
   ports:
     - name: postgresql
       port: 5432
@@ -113,8 +113,12 @@ postgresql:
     {{- with include "howdah.parameters" (list $ false) }}
     {{- . | nindent 4 }}
     {{- end }}
-{{- if or .Values.auth.username .Values.persistence.expandTo }}
+{{- $slice := eq (include "howdah.route" .) "slice" }}
+{{- if or $slice .Values.auth.username .Values.persistence.expandTo }}
 howdah:
+  {{- if $slice }}
+  route: slice
+  {{- end }}
   {{- with .Values.auth.username }}
   application_username: {{ . | quote }}
   application_database: {{ include "howdah.database" $ | quote }}

@@ -69,6 +69,17 @@ annotations:
 {{- end -}}
 {{- end -}}
 
+{{/* How the primary's Service finds the leader: label, slice or endpoints. */}}
+{{- define "howdah.route" -}}
+{{- if eq .Values.mode "configmaps" -}}
+{{- .Values.route -}}
+{{- else if eq .Values.route "slice" -}}
+{{- fail "route: slice goes with mode: configmaps; in mode endpoints the Endpoints object is the route already" -}}
+{{- else -}}
+endpoints
+{{- end -}}
+{{- end -}}
+
 {{- define "howdah.database" -}}
 {{- default .Values.auth.username .Values.auth.database -}}
 {{- end -}}

@@ -500,4 +500,6 @@ void dcs_release(struct dcs *dcs, const struct dcs_lock_write *write, dcs_done *
 	lock->arg = arg;
 	lock->version = leader->version;
 	lock_send(dcs);
+	if (write->clears_route)
+		route_clear(dcs);
 }

@@ -19,6 +19,7 @@ static void make_name(const char *scope, const char *ending, char name[static OB
 void object_names_init(struct dcs *dcs)
 {
 	make_name(dcs->params.scope, dcs->params.use_endpoints ? "" : "-leader", dcs->leader_name);
+	make_name(dcs->params.scope, "", dcs->service_name);
 	make_name(dcs->params.scope, "-config", dcs->config_name);
 	make_name(dcs->params.scope, "-failover", dcs->failover_name);
 }
@@ -112,7 +113,7 @@ char *body_text(struct json *body)
 
 /* ---- subsets of the leader object (Endpoints mode, contract 1.4) ---- */
 
-static const char *leader_ip(const struct dcs *dcs, const char *pod_ip)
+const char *leader_ip(const struct dcs *dcs, const char *pod_ip)
 {
 	if (pod_ip[0] != '\0')
 		return pod_ip;
@@ -123,7 +124,7 @@ static const char *leader_ip(const struct dcs *dcs, const char *pod_ip)
 	return ip != NULL ? ip : "";
 }
 
-static struct json *ports_new(const struct kubernetes_params *params)
+struct json *ports_new(const struct kubernetes_params *params)
 {
 	struct json *ports = json_new_array();
 	for (int i = 0; i < params->port_count; i++) {

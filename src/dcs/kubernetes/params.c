@@ -39,6 +39,7 @@ static void copy_labels(struct kubernetes_params *p, const struct config *c)
 void kubernetes_params_from_config(struct kubernetes_params *p, const struct config *c)
 {
 	*p = (struct kubernetes_params){ .use_endpoints = c->kubernetes.use_endpoints,
+					 .use_slices = c->settings.route == ROUTE_SLICE,
 					 .bypass_api_service = c->kubernetes.bypass_api_service,
 					 .port_count = c->kubernetes.port_count,
 					 .retriable_code_count = c->kubernetes.retriable_code_count,
@@ -63,5 +64,9 @@ void kubernetes_params_from_config(struct kubernetes_params *p, const struct con
 		text_copy(p->ports[i].name, sizeof(p->ports[i].name), c->kubernetes.ports[i].name);
 		text_copy(p->ports[i].protocol, sizeof(p->ports[i].protocol), c->kubernetes.ports[i].protocol);
 		p->ports[i].port = c->kubernetes.ports[i].port;
+	}
+	if (p->use_slices && p->port_count == 0) {
+		p->port_count = 1;
+		p->ports[0].port = c->pg_connect.port;
 	}
 }

@@ -27,6 +27,7 @@ enum kind { KIND_PODS, KIND_STATE /* Endpoints or ConfigMaps */, KIND_COUNT };
 #define ANNOTATION_TIMELINES   "howdah.io/timelines"
 #define ANNOTATION_SIDECAR     "howdah.io/sidecar"
 #define ANNOTATION_ROLLOUT     "howdah.io/rollout"
+#define ANNOTATION_LEASE       "howdah.io/lease"
 
 /* ---- access.c: where the API is and who we are ---- */
 
@@ -202,6 +203,8 @@ struct json *body_new(const struct dcs *dcs, const char *name, struct json *anno
 		      uint64_t version);                                          /* takes annotations; 0: no version */
 void body_drop_nulls(struct json *annotations);                                   /* for a POST */
 void annotation_set(struct json *annotations, const char *key, const char *text); /* NULL or "": null */
+const char *leader_ip(const struct dcs *dcs, const char *pod_ip); /* pod_ip, else what is known; "": nothing */
+struct json *ports_new(const struct kubernetes_params *params);
 struct json *subsets_wanted(const struct dcs *dcs, const char *pod_ip,
 			    const struct object *leader); /* NULL: leave them */
 char *body_text(struct json *body);                       /* takes it */
@@ -232,7 +235,17 @@ void lock_finish(struct dcs *dcs);
 
 /* ---- write.c, state.c, member.c: writes of everything else ---- */
 
-enum feature { FEATURE_STATE, FEATURE_PODS, FEATURE_SERVICE, FEATURE_EVICTION, FEATURE_ROLLOUT, FEATURE_COUNT };
+enum feature {
+	FEATURE_STATE,
+	FEATURE_PODS,
+	FEATURE_SERVICE,
+	FEATURE_EVICTION,
+	FEATURE_ROLLOUT,
+	FEATURE_ROUTE,
+	FEATURE_COUNT
+};
+/* In the log, once and then every minute with what was answered, and as an Event. */
+void forbidden_say(struct dcs *dcs, enum feature feature, const char *text, const char *answer);
 
 struct write;
 struct write_params {
@@ -273,6 +286,28 @@ struct rollout {
 };
 void rollout_read(const struct dcs *dcs, struct cluster *cluster); /* into the set and its members */
 void rollout_finish(struct dcs *dcs);
+
+const struct json *pod_owner(const struct object *pod); /* the StatefulSet that made it, as it says; NULL: none did */
+
+/* ---- route.c: the EndpointSlices of the primary's Service ---- */
+
+enum family { FAMILY_IPV4, FAMILY_IPV6, FAMILY_COUNT };
+
+struct route {
+	bool open;           /* a call is on its way; the fields of the next two lines are its own */
+	enum family family;  /* that it is at ... */
+	int tries;           /* ... for how often */
+	struct json *wanted; /* NULL: to be made */
+	struct lease_token token;
+	struct {
+		uint64_t version; /* as last seen or written under this lease; 0: it does not exist */
+		bool needless;    /* that is as it should be: our pod has no address of this family */
+	} slices[FAMILY_COUNT];
+	dcs_done *done;
+	void *arg;
+};
+void route_clear(struct dcs *dcs); /* with a release that nobody is known to follow */
+void route_finish(struct dcs *dcs);
 
 /* ---- events.c ---- */
 
@@ -324,7 +359,8 @@ struct dcs {
 	struct loop *loop;
 	struct http_client *http;
 	struct kubernetes_params params;
-	char leader_name[OBJECT_NAME_SIZE], config_name[OBJECT_NAME_SIZE], failover_name[OBJECT_NAME_SIZE];
+	char leader_name[OBJECT_NAME_SIZE], config_name[OBJECT_NAME_SIZE], failover_name[OBJECT_NAME_SIZE],
+		service_name[OBJECT_NAME_SIZE];
 	struct dcs_callbacks callbacks;
 	struct client client;
 	struct bypass bypass;
@@ -336,6 +372,7 @@ struct dcs {
 	struct lock lock;
 	struct complaint refused[FEATURE_COUNT];
 	struct rollout rollout;
+	struct route route;
 	bool member_busy, service_done, service_busy;
 	struct events events;
 	struct waiter *waiters;

@@ -32,8 +32,7 @@ static const struct json *named(const struct json *list, const char *name)
 	return NULL;
 }
 
-/* NULL: no StatefulSet made it. */
-static const struct json *owner_of(const struct object *pod)
+const struct json *pod_owner(const struct object *pod)
 {
 	const struct json *owners = pod != NULL ? json_path(pod->json, "metadata.ownerReferences") : NULL;
 	for (const struct json *owner = json_first(owners); owner != NULL; owner = json_next(owner)) {
@@ -124,14 +123,14 @@ static void read_member(const struct rollout *r, const struct object *pod, struc
 
 void rollout_read(const struct dcs *dcs, struct cluster *cluster)
 {
-	const struct json *owner = owner_of(store_own_pod(dcs));
+	const struct json *owner = pod_owner(store_own_pod(dcs));
 	const char *state = object_annotation(store_config(dcs), ANNOTATION_ROLLOUT);
 	cluster->set = dcs->rollout.set;
 	cluster->rollout_paused = !text_is_empty(state);
 	for (int i = 0; i < cluster->member_count; i++) {
 		struct member *member = &cluster->members[i];
 		const struct object *pod = cache_find(&dcs->caches[KIND_PODS], member->name);
-		member->owned = owner != NULL && pod != NULL && same_owner(owner, owner_of(pod));
+		member->owned = owner != NULL && pod != NULL && same_owner(owner, pod_owner(pod));
 		if (member->owned)
 			read_member(&dcs->rollout, pod, member);
 	}
@@ -209,11 +208,11 @@ static const char *not_compared(const struct dcs *dcs)
 {
 	const struct rollout *r = &dcs->rollout;
 	const struct cache *pods = &dcs->caches[KIND_PODS];
-	const struct json *owner = owner_of(store_own_pod(dcs));
+	const struct json *owner = pod_owner(store_own_pod(dcs));
 	for (int i = 0; i < pods->count; i++) {
 		const char *revision = object_label(pods->objects[i], HASH);
 		if (revision == NULL || revision[0] == '\0' || strlen(revision) >= NAME_SIZE ||
-		    !same_owner(owner, owner_of(pods->objects[i])))
+		    !same_owner(owner, pod_owner(pods->objects[i])))
 			continue;
 		if (!text_equal(revision, r->set.revision) && compared(r, revision) == CHANGE_UNKNOWN)
 			return revision;
@@ -313,7 +312,7 @@ static void on_set(void *arg, const struct http_answer *answer)
 
 void dcs_look_at_rollout(struct dcs *dcs, dcs_done *done, void *arg)
 {
-	const char *name = json_get_text(owner_of(store_own_pod(dcs)), "name");
+	const char *name = json_get_text(pod_owner(store_own_pod(dcs)), "name");
 	struct rollout *r = &dcs->rollout;
 	if (r->look != NULL || name == NULL || !text_copy(r->set.name, sizeof(r->set.name), name)) {
 		store_later(dcs, done, arg, DCS_REFUSED,

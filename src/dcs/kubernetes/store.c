@@ -374,6 +374,7 @@ void dcs_destroy(struct dcs *dcs)
 	writes_cancel_all(dcs);
 	calls_cancel_all(dcs);
 	rollout_finish(dcs);
+	route_finish(dcs);
 	drop_waiting(dcs);
 	for (int kind = 0; kind < KIND_COUNT; kind++) {
 		watch_finish(&dcs->watches[kind]);

@@ -16,7 +16,7 @@ struct write {
 static const char *const feature_text[] = {
 	[FEATURE_STATE] = "cluster state",         [FEATURE_PODS] = "pod status and labels",
 	[FEATURE_SERVICE] = "the -config Service", [FEATURE_EVICTION] = "eviction",
-	[FEATURE_ROLLOUT] = "the roll-out",
+	[FEATURE_ROLLOUT] = "the roll-out",        [FEATURE_ROUTE] = "the route",
 };
 static_assert(ARRAY_SIZE(feature_text) == FEATURE_COUNT, "a name for each feature");
 
@@ -65,6 +65,12 @@ static const char *verb_text(const char *method)
 	return text_equal(method, "POST") ? "create" : "patch";
 }
 
+void forbidden_say(struct dcs *dcs, enum feature feature, const char *text, const char *answer)
+{
+	complaint_say(&dcs->refused[feature], dcs->loop, "%s (%s)", text, answer);
+	dcs_say(dcs, &(struct dcs_notice){ "Forbidden", text, true });
+}
+
 static void write_forbidden(struct write *write, const char *answer)
 {
 	struct dcs *dcs = write->dcs;
@@ -73,8 +79,7 @@ static void write_forbidden(struct write *write, const char *answer)
 	const char *verb = verb_text(write->params.method);
 	strbuf_init(&b, text, sizeof(text));
 	strbuf_addf(&b, "not allowed to %s %s in namespace %s", verb, resource_text(write), dcs->params.space);
-	complaint_say(&dcs->refused[write->params.feature], dcs->loop, "%s (%s)", text, answer);
-	dcs_say(dcs, &(struct dcs_notice){ "Forbidden", text, true });
+	forbidden_say(dcs, write->params.feature, text, answer);
 	write_end(write, DCS_REFUSED, text);
 }
 

@@ -90,7 +90,8 @@ class Member:
                 "authentication": {"superuser": {"username": "postgres", "password": "super-secret"},
                                    "replication": {"username": "replicator", "password": "rep-secret"}},
                 "parameters": {"unix_socket_directories": str(self.run / "pg")}},
-            "howdah": {"run_dir": str(self.run), "laboratory": True, "service_account_dir": str(self.home / "sa")},
+            "howdah": {"run_dir": str(self.run), "laboratory": True, "service_account_dir": str(self.home / "sa"),
+                       "route": "slice" if c.mode == "slices" else "label"},
         }
         return merge(own, self.overrides)
 
@@ -196,14 +197,14 @@ class Cluster:
 
     member_type = Member
 
-    def __init__(self, kube, namespace, mode="configmaps", ttl=5, size=3, scope="shop", account=None, **dynamic):
+    def __init__(self, kube, namespace, mode="configmaps", ttl=5, size=3, scope="shop", account=None, without=(), **dynamic):
         self.kube, self.net, self.namespace, self.mode, self.scope = kube, kube.net, namespace, mode, scope
         lab = {"ttl": ttl, "loop_wait": 1, "retry_timeout": 1.5} if ttl < 10 else {"ttl": ttl, "loop_wait": 5, "retry_timeout": 5}
         self.dynamic = {**lab, "primary_start_timeout": 0, "postgresql": {"parameters": {"max_connections": 50, "shared_buffers": "16MB",
                         "fsync": "off", "wal_keep_size": "128MB"}}, **dynamic}
         self.home = tempfile.mkdtemp(prefix="howdah-")
         os.chmod(self.home, 0o755)
-        self.account = account or kube.account(namespace, mode=mode)
+        self.account = account or kube.account(namespace, mode=mode, without=without)
         machines = [m for m in self.net.members][:size]
         self.members = [self.member_type(self, machine, f"{scope}-{i}") for i, machine in enumerate(machines)]
         self.since = kube.mark()

@@ -1,0 +1,52 @@
+/* How clients find the leader: when the route may lead to us, when it is to be looked at, and how long it may still lead here
+ * afterwards. */
+#include "facts.h"
+
+#include <string.h>
+
+enum {
+	LAGS_MS = 1200,   /* kube-proxy follows a label at once or, after another change, a second later */
+	STALE_MS = 10000, /* a label that is still there so long after we led will not go by itself */
+};
+
+bool is_the_route(const struct situation *s)
+{
+	bool up = s->instance->tree == PG_TREE_PRIMARY;
+	return leads_now(s) && (s->self->confirmed || up) && !s->instance->bootstrap_attempt;
+}
+
+/* Under a new lease at once. INT64_MAX: not at all. */
+static int64_t due_in_ms(const struct situation *s)
+{
+	const struct self *self = s->self;
+	if (s->settings->route != ROUTE_SLICE || self->route_open || !is_the_route(s) || !view_is_fresh(s))
+		return INT64_MAX;
+	bool looked = memcmp(&self->route_token, &self->hold.token, sizeof(self->route_token)) == 0;
+	return looked && instant_is_set(self->route_again) ? left_least_ms(self->route_again, s->now) : 0;
+}
+
+bool route_is_due(const struct situation *s)
+{
+	return due_in_ms(s) <= 0;
+}
+
+static int64_t leads_here_ms(const struct situation *s)
+{
+	const struct self *self = s->self;
+	if (s->settings->route != ROUTE_LABEL || !instant_is_set(self->routed) ||
+	    !within_ms(self->led, STALE_MS, s->now))
+		return 0;
+	return left_least_ms(instant_after_ms(self->routed, LAGS_MS), s->now);
+}
+
+bool route_leads_here(const struct situation *s)
+{
+	return leads_here_ms(s) > 0;
+}
+
+int64_t route_wait_ms(const struct situation *s)
+{
+	int64_t due = due_in_ms(s), here = s->instance->tree == PG_TREE_DOWN ? leads_here_ms(s) : 0;
+	int64_t wait = due > 0 ? due : INT64_MAX;
+	return here > 0 && here < wait ? here + 1 : wait;
+}

@@ -1,0 +1,172 @@
+/* When the leader looks at its EndpointSlices, and how long a former leader's port stays closed. */
+#include "support_turns.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+static struct record *turn;
+
+static int make(void **state UNUSED)
+{
+	turn = calloc(1, sizeof(*turn));
+	return turn == NULL;
+}
+
+static int unmake(void **state UNUSED)
+{
+	free(turn);
+	return 0;
+}
+
+static bool writes_the_route(void)
+{
+	turn_decide(turn);
+	for (int i = 0; i < turn->plan.count; i++)
+		if (turn->plan.actions[i] == ACT_WRITE_ROUTE)
+			return true;
+	return false;
+}
+
+static const char *start_rule(void)
+{
+	turn_decide(turn);
+	int row = turn->plan.verdicts[TABLE_START].rule;
+	return row < 0 ? "" : tables[TABLE_START]->rules[row].id;
+}
+
+static void leader_by_slice(void)
+{
+	turn_leader(turn, 3000);
+	turn->settings.route = ROUTE_SLICE;
+}
+
+/* ---- slices ---- */
+
+static void the_route_is_written_under_each_new_lease_at_once(void **state UNUSED)
+{
+	leader_by_slice();
+	assert_true(writes_the_route());
+	turn->self.route_open = true;
+	assert_false(writes_the_route());
+	turn->self.route_open = false;
+	turn->self.route_token = turn->self.hold.token;
+	turn->self.route_again = instant_after_ms(TURN_NOW, 4000);
+	assert_false(writes_the_route());
+	assert_true(turn->plan.wake_ms <= 4000);
+	turn->self.route_token.transitions--; /* the last look was under an earlier lease */
+	assert_true(writes_the_route());
+	turn->self.route_token = turn->self.hold.token;
+	turn->self.route_again = turn_ago(1);
+	assert_true(writes_the_route());
+}
+
+static void the_route_leads_to_who_is_going_to_be_promoted(void **state UNUSED)
+{
+	leader_by_slice();
+	turn->instance.tree = PG_TREE_STANDBY;
+	turn->instance.in_recovery = true;
+	assert_true(writes_the_route());
+	turn->self.confirmed = false;
+	assert_false(writes_the_route());
+	turn->self.confirmed = turn->instance.bootstrap_attempt = true;
+	assert_false(writes_the_route());
+}
+
+static void only_a_leader_who_hears_the_store_writes_the_route(void **state UNUSED)
+{
+	turn_replica_follows(turn);
+	turn->settings.route = ROUTE_SLICE;
+	assert_false(writes_the_route());
+	memset(turn, 0, sizeof(*turn));
+	leader_by_slice();
+	turn->cluster.heard = turn_ago(16000);
+	assert_false(writes_the_route());
+	assert_true(turn->plan.wake_ms > 100);
+}
+
+static void other_routes_are_nobodys_to_write(void **state UNUSED)
+{
+	leader_by_slice();
+	turn->settings.route = ROUTE_LABEL;
+	assert_false(writes_the_route());
+	turn->settings.route = ROUTE_ENDPOINTS;
+	assert_false(writes_the_route());
+}
+
+/* ---- labels ---- */
+
+/* It led until 2 s ago; the label went from its pod so long ago. */
+static void former_leader(int64_t label_ms)
+{
+	turn_replica(turn, 100);
+	turn->instance.tree = PG_TREE_DOWN;
+	turn->instance.answers = false;
+	turn->settings.route = ROUTE_LABEL;
+	turn->self.led = turn_ago(2000);
+	turn->self.routed = turn_ago(label_ms);
+}
+
+static void a_former_leader_stays_down_while_its_label_may_still_lead_there(void **state UNUSED)
+{
+	former_leader(300);
+	assert_string_equal(start_rule(), "routed");
+	assert_int_equal(turn->plan.wake_ms, 901);
+	turn->self.routed = turn_ago(1200);
+	assert_string_equal(start_rule(), "start");
+}
+
+static void a_label_that_nobody_takes_off_does_not_keep_a_member_down(void **state UNUSED)
+{
+	former_leader(0);
+	assert_string_equal(start_rule(), "routed");
+	turn->self.led = turn_ago(10001);
+	assert_string_equal(start_rule(), "start");
+}
+
+static void by_other_routes_a_former_leader_comes_back_at_once(void **state UNUSED)
+{
+	former_leader(0);
+	turn->settings.route = ROUTE_SLICE;
+	assert_string_equal(start_rule(), "start");
+	turn->settings.route = ROUTE_ENDPOINTS;
+	assert_string_equal(start_rule(), "start");
+}
+
+static void who_was_never_routed_to_starts_at_once(void **state UNUSED)
+{
+	former_leader(0);
+	turn->self.routed = (struct instant){ 0, 0 };
+	assert_string_equal(start_rule(), "start");
+}
+
+static void a_leader_is_started_again_whatever_its_label(void **state UNUSED)
+{
+	turn_leader(turn, 100);
+	turn->settings.route = ROUTE_LABEL;
+	turn->self.led = turn->self.routed = TURN_NOW;
+	turn->instance.tree = PG_TREE_DOWN;
+	turn->instance.writable = turn->instance.answers = false;
+	turn->instance.has_standby_signal = true;
+	assert_string_equal(start_rule(), "start");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(the_route_is_written_under_each_new_lease_at_once, make, unmake),
+		cmocka_unit_test_setup_teardown(the_route_leads_to_who_is_going_to_be_promoted, make, unmake),
+		cmocka_unit_test_setup_teardown(only_a_leader_who_hears_the_store_writes_the_route, make, unmake),
+		cmocka_unit_test_setup_teardown(other_routes_are_nobodys_to_write, make, unmake),
+		cmocka_unit_test_setup_teardown(a_former_leader_stays_down_while_its_label_may_still_lead_there, make,
+						unmake),
+		cmocka_unit_test_setup_teardown(a_label_that_nobody_takes_off_does_not_keep_a_member_down, make,
+						unmake),
+		cmocka_unit_test_setup_teardown(by_other_routes_a_former_leader_comes_back_at_once, make, unmake),
+		cmocka_unit_test_setup_teardown(who_was_never_routed_to_starts_at_once, make, unmake),
+		cmocka_unit_test_setup_teardown(a_leader_is_started_again_whatever_its_label, make, unmake),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
