@@ -54,6 +54,8 @@ void postgres_term_go(struct postgres *pg); /* the container may end */
 
 void postgres_initdb(
 	struct postgres *pg); /* into an empty directory; marks it as this attempt's until postgres_bootstrap_done */
+/* The same by bootstrap.METHOD.command; its recovery, if it has one, ends in a promotion after postgres_start_primary. */
+void postgres_restore(struct postgres *pg);
 void postgres_clone(struct postgres *pg, const struct upstream *from); /* pg_basebackup into an empty directory */
 void postgres_start_standby(struct postgres *pg, const struct upstream *upstream);
 void postgres_start_primary(

@@ -25,6 +25,7 @@ enum start_fact {
 	FACT_S_REWIND_SOON, /* ... as soon as the leader's checkpoint is done, or it is known to be alive */
 	FACT_S_CLONE,       /* the settings allow to clone it anew, and the leader is alive */
 	FACT_S_UNSURE,      /* whether it has diverged cannot be told yet */
+	FACT_S_HOPELESS,    /* the recovery of what our bootstrap restored ended by itself, again and again */
 	FACT_S_COUNT
 };
 #define S(name) (1u << FACT_S_##name)
@@ -49,6 +50,7 @@ static const char *const names[] = {
 	[FACT_S_REWIND_SOON] = "pg_rewind can bring it back, and the leader is not ready for it",
 	[FACT_S_CLONE] = "the settings allow a new clone, and the leader is alive",
 	[FACT_S_UNSURE] = "the leader has not said yet where its timeline began",
+	[FACT_S_HOPELESS] = "the recovery of what was restored has failed too often",
 };
 static_assert(ARRAY_SIZE(names) == FACT_S_COUNT, "every fact has a name");
 static_assert(FACT_S_COUNT <= FACTS_MAX, "small enough to enumerate");
@@ -66,6 +68,8 @@ static const struct rule rules[] = {
 	  "PostgreSQL stays down until another member has the lock" },
 	{ "paused", S(PAUSED), S(BOOTSTRAP), { ACT_NONE },
 	  "the cluster is paused: PostgreSQL is not started" },
+	{ "hopeless", S(BOOTSTRAP) | S(HOPELESS), 0, { ACT_MOVE_ASIDE },
+	  "the recovery of what was restored has failed too often: it is cleared away" },
 	{ "not-now", S(NOT_NOW), 0, { ACT_NONE },
 	  "the cluster is not known yet, the last attempt failed a moment ago, or the lock is about to be given up" },
 	{ "reinitialize", S(REINIT) | S(WHOLE), S(LEASE), { ACT_WIPE },
@@ -123,7 +127,7 @@ static bool possible(uint32_t f)
 		return false; /* all of them mean the leader's copy */
 	if ((f & S(GATE)) && (!(f & S(LEASE)) || !(f & S(WHOLE)) || (f & (S(FOREIGN) | S(LEAVING)))))
 		return false;
-	if ((f & S(AGAIN)) && !(f & S(MARKED)))
+	if (((f & S(AGAIN)) && !(f & S(MARKED))) || ((f & S(HOPELESS)) && !(f & S(BOOTSTRAP))))
 		return false;
 	return !((f & (S(BOOTSTRAP) | S(FOREIGN) | S(DIVERGED))) && !(f & S(WHOLE)));
 }
@@ -179,6 +183,13 @@ static bool may_reinitialize(const struct situation *s)
 	return s->self->reinitialize && !lock_is_mine(s) && leader_answers(s);
 }
 
+/* One that was stopped, or killed at a deadline, goes on where it was. */
+static bool recovery_is_hopeless(const struct situation *s)
+{
+	const struct instance *i = s->instance;
+	return i->recovers && i->crashed && i->failed_job == PG_JOB_START_PRIMARY && i->failures >= RECOVERY_TRIES;
+}
+
 uint32_t start_facts(const struct situation *s)
 {
 	const struct instance *i = s->instance;
@@ -188,13 +199,13 @@ uint32_t start_facts(const struct situation *s)
 	enum move_step move = move_decide(s);
 	bool whole = i->data == DATA_OK && !stale, marked = i->data == DATA_MARKED || stale;
 	bool restarts = restart_decide(s) == RESTART_GO || s->self->reinitialize;
-	bool diverged = is_diverged(rejoin) && !i->bootstrap_attempt && whole;
+	bool bootstraps = whole && bootstrap_goes_on(s), diverged = is_diverged(rejoin) && whole && !bootstraps;
 	return when(i->term_pending, S(LEAVING)) | when(lock_is_mine(s), S(LEASE)) |
 	       when(whole && is_foreign(s), S(FOREIGN)) | when(move == MOVE_GO || move == MOVE_ASKING, S(HELD)) |
 	       when(s->settings->paused && !restarts, S(PAUSED)) | when(start_is_too_early(s), S(NOT_NOW)) |
 	       when(may_reinitialize(s), S(REINIT)) | when(marked, S(MARKED)) |
 	       when(marked && may_be_repeated(s) && !stale, S(AGAIN)) | when(whole, S(WHOLE)) |
-	       when(whole && i->bootstrap_attempt && s->cluster->initialize != INITIALIZE_DONE, S(BOOTSTRAP)) |
+	       when(bootstraps, S(BOOTSTRAP)) | when(bootstraps && recovery_is_hopeless(s), S(HOPELESS)) |
 	       when(may_become_writable(s), S(GATE)) | when(may_restart_in_place(s), S(RESTART)) |
 	       when(leader, S(LEADER)) | when(diverged, S(DIVERGED)) | rewind_facts(s, rejoin) |
 	       when(leader && (may_clone_anew(s) || rewind_is_hopeless(s)), S(CLONE)) |

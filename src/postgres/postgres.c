@@ -220,6 +220,11 @@ void postgres_initdb(struct postgres *pg)
 	begin_with_upstream(pg, PG_JOB_INITDB, NULL);
 }
 
+void postgres_restore(struct postgres *pg)
+{
+	begin_with_upstream(pg, PG_JOB_RESTORE, NULL);
+}
+
 void postgres_clone(struct postgres *pg, const struct upstream *from)
 {
 	begin_with_upstream(pg, PG_JOB_CLONE, from);

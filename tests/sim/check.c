@@ -382,7 +382,8 @@ void check_fenced(struct supervisor *s)
 static int64_t recovery_bound_us(void)
 {
 	const struct sim_options *o = &world->options;
-	return (o->ttl_max_s + 2 * o->loop_wait_s + 2 * o->retry_timeout_s + 60) * SECOND_US;
+	int64_t restore_s = o->restores ? 150 : 0; /* and attempts that fail */
+	return (o->ttl_max_s + 2 * o->loop_wait_s + 2 * o->retry_timeout_s + 60 + restore_s) * SECOND_US;
 }
 
 static void check_route(struct checker *c)

@@ -60,6 +60,8 @@ MUTANTS = {
     43: ("a patched pod counts as updated at once", "I13", 400, 1, ["--faults", "sidecar image"]),
     44: ("the leader's sidecar is replaced under way, however slow", "I14", 60, 1, ["--faults", "sidecar image changed, slow"]),
     45: ("roll-out without a fresh renewal", "I9", 200, 1, ["--faults", CUTS + ",template,losses,sidecar image,API slow"]),
+    47: ("a restore that the store knows nothing of counts as the cluster's data", "I4", 600, 0.2,
+         ["--restores", "--faults", "pod deleted,no pod is made again"]),
     46: ("every difference counts as more than the sidecar's", "I14", 30, 1, ["--faults", "sidecar image"]),
 }
 
