@@ -131,16 +131,16 @@ static void clone(struct agent *agent)
 {
 	const struct member *leader = cluster_member(dcs_view(agent->dcs), agent->plan.upstream);
 	struct upstream up = upstream_of(agent->clone_from_leader && leader != NULL ? leader : clone_source(agent));
-	agent->clone_from_leader = false;
 	log_info("cloning from %s", up.member);
-	postgres_clone(agent->pg, &up);
+	postgres_clone(agent->pg, &up, agent->clone_from_leader);
+	agent->clone_from_leader = false;
 }
 
 static void clone_alone(struct agent *agent)
 {
 	struct upstream nobody = { .member = "" };
 	log_info("cloning without a leader");
-	postgres_clone(agent->pg, &nobody);
+	postgres_clone(agent->pg, &nobody, false);
 }
 
 static void rewind_data(struct agent *agent)

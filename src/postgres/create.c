@@ -148,50 +148,6 @@ enum step_result step_initdb_finish(struct postgres *pg, UNUSED bool first)
 	return STEP_NEXT;
 }
 
-enum step_result step_clone_prepare(struct postgres *pg, UNUSED bool first)
-{
-	struct err err;
-	const struct upstream *from = &pg->job.upstream;
-	if (!create_is_possible(pg, &err))
-		return job_fail(pg, "%s", err.text);
-	making_path(pg, pg->job.making, sizeof(pg->job.making));
-	pg->job.made = true;
-	if (!forget_old(pg, &err) || !pgpass_write(pg, from->host, from->port, &err) ||
-	    !marker_remove(pg, "bootstrap", &err) || !create_mark(pg, "clone", &err))
-		return job_fail(pg, "%s", err.text);
-	pg->instance.clone_done_bytes = pg->instance.clone_total_bytes = -1;
-	return STEP_NEXT;
-}
-
-enum step_result step_clone_run(struct postgres *pg, bool first)
-{
-	char program[PROGRAM_SIZE], conninfo[1024];
-	struct command command;
-	struct strbuf b;
-	struct err err;
-	if (!first)
-		return run_result(pg, "pg_basebackup");
-	strbuf_init(&b, conninfo, sizeof(conninfo));
-	conf_conninfo(pg, &pg->job.upstream, true, &b);
-	struct maker maker = { program, pg->job.making };
-	if (!programs_choose(pg, "pg_basebackup", program, sizeof(program), &err) ||
-	    !command_basebackup(&command, pg->config, &maker, conninfo, &err))
-		return job_fail(pg, "%s", err.text);
-	return run_start(pg, &command, true, 0) ? STEP_WAIT : job_fail(pg, "pg_basebackup could not be asked for");
-}
-
-/* pg_basebackup has synced what it wrote. The signal file comes first: unmarked, the directory must not look like a primary's. */
-enum step_result step_clone_finish(struct postgres *pg, UNUSED bool first)
-{
-	struct err err;
-	if (!making_finish(pg, &err))
-		return job_fail(pg, "%s", err.text);
-	conffiles_restore(pg);
-	if (!datadir_set_standby(pg, &err) || !marker_remove(pg, "changing", &err))
-		return job_fail(pg, "%s", err.text);
-	return STEP_NEXT;
-}
-
 static bool is_marked_with(const struct postgres *pg, const char *what)
 {
 	char text[512];

@@ -225,9 +225,11 @@ void postgres_restore(struct postgres *pg)
 	begin_with_upstream(pg, PG_JOB_RESTORE, NULL);
 }
 
-void postgres_clone(struct postgres *pg, const struct upstream *from)
+void postgres_clone(struct postgres *pg, const struct upstream *from, bool basebackup)
 {
-	begin_with_upstream(pg, PG_JOB_CLONE, from);
+	struct job job = { .kind = PG_JOB_CLONE, .from_leader = basebackup };
+	set_upstream(&job.upstream, from);
+	job_begin(pg, PG_JOB_CLONE, &job);
 }
 
 void postgres_start_standby(struct postgres *pg, const struct upstream *upstream)

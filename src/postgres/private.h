@@ -343,7 +343,7 @@ bool restore_is_hot(const struct postgres *pg);          /* people are let in be
 bool restore_keeps_auto_conf(const struct postgres *pg);
 bool restore_print_hba(const struct postgres *pg, struct strbuf *to); /* false: the usual rules count */
 
-/* ---- methods.c: what people configure for a method of theirs ---- */
+/* ---- methods.c: how a replica is made, and what people configure for a method of theirs ---- */
 bool method_is_set(const struct json *value); /* as yes: true, 1, "on" ... */
 /* --KEY=VALUE for every key but these. */
 void method_add_keys(struct command *command, const struct json *section, const char *const not_passed[]);
@@ -381,6 +381,11 @@ struct job {
 	bool checkpoint;        /* before the stop */
 	bool hook_run;          /* the step's program was started */
 	char making[PATH_SIZE]; /* where the new directory grows */
+	int method;             /* of create_replica_methods: those before it were tried */
+	char method_name[NAME_SIZE];
+	bool running, clearing; /* it; what the one before it left is being removed ... */
+	bool left_data;         /* ... unless it keeps it */
+	bool from_leader;       /* a person wants a copy of the leader */
 	bool made;              /* something is in the directory, or about to be: a failure removes it */
 	uint64_t postmasters;   /* counted before START */
 };

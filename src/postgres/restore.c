@@ -124,8 +124,9 @@ enum step_result step_restore_prepare(struct postgres *pg, UNUSED bool first)
 		return job_fail(pg, "%s", err.text);
 	text_copy(pg->job.making, sizeof(pg->job.making), pg->config->data_dir);
 	pg->job.made = true;
+	/* programs that restore want the directory to be there */
 	if (!forget_old(pg, &err) || !marker_write(pg, "bootstrap", marker_text, &err) ||
-	    !create_mark(pg, "restore", &err))
+	    !create_mark(pg, "restore", &err) || !file_make_dir(pg->config->data_dir, 0700, &err))
 		return job_fail(pg, "%s", err.text);
 	return STEP_NEXT;
 }
@@ -164,7 +165,7 @@ enum step_result step_restore_run(struct postgres *pg, bool first)
 	gucs_destroy(gucs);
 	if (!ok)
 		return job_fail(pg, "bootstrap.%s.%s", method_name(pg), err.text);
-	log_info("postgres: %s begins: %s", what, command_get(&command, 0));
+	log_info("postgres: %s begins", what);
 	return run_start(pg, &command, true, 0) ? STEP_WAIT : job_fail(pg, "%s could not be asked for", what);
 }
 

@@ -403,7 +403,7 @@ void postgres_restore(struct postgres *pg)
 	driver_job_begin(pg, PG_JOB_RESTORE);
 }
 
-void postgres_clone(struct postgres *pg, const struct upstream *from)
+void postgres_clone(struct postgres *pg, const struct upstream *from, UNUSED bool basebackup)
 {
 	if (driver_job_begin(pg, PG_JOB_CLONE))
 		pg->upstream = *from;

@@ -537,48 +537,6 @@ static void settings_without_effect_are_noted_when_they_are_turned_on(void **sta
 	config_clear(&c);
 }
 
-/* ---- methods of people's ---- */
-
-static void a_bootstrap_method_other_than_initdb_needs_its_command(void **state)
-{
-	(void)state;
-	struct config c;
-	load(&c, "bootstrap: {method: initdb}\n", no_environment);
-	assert_false(c.settings.restores);
-	config_clear(&c);
-	load(&c, "bootstrap: {method: restore, restore: {command: /bin/restore, recovery_conf: {}}}\n", no_environment);
-	assert_true(c.settings.restores);
-	assert_int_equal(c.note_count, 0);
-	config_clear(&c);
-	load(&c, "bootstrap: {method: restore, other: {command: x}}\n", no_environment);
-	assert_true(c.settings.restores); /* never initdb instead: that would be an empty cluster */
-	assert_string_equal(c.notes[0].text,
-			    "bootstrap.restore.command: must be a command: bootstrap.method names it; no "
-			    "default is used");
-	config_clear(&c);
-	load(&c, "bootstrap: {method: restore, restore: {command: x, recovery_conf: latest}}\n", no_environment);
-	assert_true(has_note(&c, "bootstrap.restore.recovery_conf: must be a mapping"));
-	config_clear(&c);
-}
-
-static void a_replica_is_made_without_a_leader_only_by_a_listed_method(void **state)
-{
-	(void)state;
-	struct config c;
-	load(&c, "postgresql: {mine: {no_leader: 1}}\n", no_environment);
-	assert_false(c.settings.clones_alone);
-	config_clear(&c);
-	load(&c, "postgresql: {create_replica_methods: [basebackup, mine], mine: {no_leader: 1}}\n", no_environment);
-	assert_true(c.settings.clones_alone);
-	apply(&c, "{\"postgresql\":{\"mine\":{\"no_leader\":true}}}");
-	assert_true(c.settings.clones_alone);
-	config_clear(&c);
-	load(&c, "postgresql: {create_replica_methods: [mine], mine: x}\n", no_environment);
-	assert_string_equal(c.notes[0].text,
-			    "postgresql.mine: must be a mapping: create_replica_methods names it; ignored");
-	config_clear(&c);
-}
-
 /* ---- tags ---- */
 
 static void tags_keep_their_order_and_types(void **state)
@@ -813,8 +771,6 @@ int main(void)
 		IN_DIR(the_bootstrap_section_gives_the_first_dynamic_configuration),
 		IN_DIR(the_dynamic_configuration_in_force_is_kept_as_it_was_given),
 		IN_DIR(settings_without_effect_are_noted_when_they_are_turned_on),
-		IN_DIR(a_bootstrap_method_other_than_initdb_needs_its_command),
-		IN_DIR(a_replica_is_made_without_a_leader_only_by_a_listed_method),
 		IN_DIR(tags_keep_their_order_and_types),
 		IN_DIR(contradicting_tags_are_noted_in_patronis_words),
 		IN_DIR(a_good_configuration_passes),
