@@ -9,8 +9,9 @@ import tempfile
 import time
 
 import pytest
+import yaml
 
-from bed import BIN, USER, holds, wait
+from bed import BIN, ROOT, USER, holds, wait
 
 now = time.monotonic
 
@@ -120,8 +121,9 @@ TARGETS = {"time": lambda backup: {"recovery_target_time": backup.time}, "name":
 @pytest.mark.parametrize("target", TARGETS)
 def test_a_backup_becomes_a_cluster_up_to_a_target(make_cluster, backup, target):
     cluster = make_cluster()
-    use(cluster, {"command": copy_script(backup), "repository": "main", "fast": True,
-                  "recovery_conf": recovery(backup, **TARGETS[target](backup))})
+    method = documented(3, script=copy_script(backup), wal=str(backup.wal))["bootstrap"]["script"]
+    method.update(fast=True, recovery_conf=recovery(backup, **TARGETS[target](backup)))
+    use(cluster, method)
     cluster.start()
     leader = cluster.wait_ready()
     assert initialize(cluster) == backup.system
@@ -394,19 +396,22 @@ def repository():
     shutil.rmtree(home, ignore_errors=True)
 
 
-def archive(cluster, repository):
-    """As in docs/operations.md, but for the file of settings that all members of a test share the machine with."""
-    for member in cluster.members:
-        program = repository.configure(member)
-        member.overrides = {"postgresql": {
-            "parameters": {"archive_mode": "on", "archive_command": f"{program} archive-push %p"},
-            "create_replica_methods": ["pgbackrest", "basebackup"],
-            "pgbackrest": {"command": f"{program} --delta restore", "keep_data": True, "no_params": True}}}
+def documented(number, **replaced):
+    """A part of docs/operations.md as it stands there, but for paths and moments."""
+    text = (ROOT / "docs" / "operations.md").read_text().split("\n## Backups\n")[1].split("```yaml\n")[number].split("```")[0]
+    for old, new in replaced.items():
+        assert REPLACED[old] in text
+        text = text.replace(REPLACED[old], new)
+    return yaml.safe_load(text)["howdah"]["config"]
+
+
+REPLACED = {"program": "pgbackrest --stanza=shop", "moment": "2026-11-25 00:47:51+00", "script": "/backup/restore", "wal": "/backup/wal"}
 
 
 def test_pgbackrest_from_a_cluster_to_a_new_one(make_cluster, repository):
     cluster = make_cluster(size=2)
-    archive(cluster, repository)
+    for member in cluster.members:
+        member.overrides = documented(1, program=repository.configure(member))
     cluster.start()
     leader = cluster.wait_ready()
     repository.run(leader, "stanza-create")
@@ -430,9 +435,8 @@ def test_pgbackrest_from_a_cluster_to_a_new_one(make_cluster, repository):
 
     other = make_cluster(scope="copy")
     for member in other.members:
-        member.overrides = {"bootstrap": {"method": "pgbackrest", "initdb": None, "pgbackrest": {
-            "command": f'{repository.configure(member)} --type=time "--target={target}" --target-action=promote restore',
-            "no_params": True, "keep_existing_recovery_conf": True}}}
+        member.overrides = documented(2, program=repository.configure(member), moment=target)
+        member.overrides["bootstrap"]["initdb"] = None
     other.start()
     leader = other.wait_ready()
     assert initialize(other) == system and rows(leader) == "1,2"
