@@ -116,10 +116,10 @@ void job_begin(struct postgres *pg, enum pg_job kind, const struct job *with)
 	postgres_turn_soon(pg);
 }
 
-/* What clears away what a failure left does not undo the failure. */
+/* To clear away what a recovery that failed has left does not undo the failure: the attempt at a cluster is over with it. */
 static void forget_failure(struct instance *in, enum pg_job succeeded)
 {
-	if (succeeded == PG_JOB_ASIDE && in->failed_job != PG_JOB_ASIDE)
+	if (succeeded == PG_JOB_ASIDE && in->failed_job == PG_JOB_START_PRIMARY)
 		return;
 	in->failed_job = PG_JOB_NONE;
 	in->failures = 0;

@@ -6,7 +6,7 @@
 void driver_job_over(struct postgres *pg, bool ok, const char *why)
 {
 	struct instance *in = &pg->instance;
-	if (ok && in->job == PG_JOB_ASIDE && in->failed_job != PG_JOB_ASIDE) {
+	if (ok && in->job == PG_JOB_ASIDE && in->failed_job == PG_JOB_START_PRIMARY) {
 		sim_trace("%s: what a failure left is cleared away", pg->process->pod->name);
 	} else if (ok) {
 		in->failed_job = PG_JOB_NONE;
