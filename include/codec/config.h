@@ -153,6 +153,9 @@ MUST_CHECK bool config_load(struct config *config, const char *path, const char 
  * stays. */
 MUST_CHECK bool config_apply_dynamic(struct config *config, const char *json_text, struct err *err);
 
+/* The names of the methods by which replicas are made; NULL: pg_basebackup alone. */
+const struct json *methods_of_replicas(const struct json *postgresql);
+
 /* What goes to the `config` annotation when the cluster is initialised: bootstrap.dcs on top of nothing, "{}" when
  * there is none. free() it. */
 char *config_bootstrap_dynamic(const struct config *config);

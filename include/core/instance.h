@@ -54,6 +54,7 @@ enum pg_job {
 	PG_JOB_INSPECT,
 	PG_JOB_REWIND,
 	PG_JOB_WIPE,
+	PG_JOB_RESTORE, /* a bootstrap by a method of people's */
 	PG_JOB_COUNT
 };
 
@@ -84,7 +85,11 @@ struct instance {
 	bool was_primary;       /* it last ran as a primary: no signal file and control says so */
 	bool bootstrap_attempt; /* the directory was made by a bootstrap of ours that is not finished: nobody's data yet
 				 */
-	bool roles_made;        /* postgres_post_bootstrap has succeeded since this agent attached */
+	/* ... by a method of people's, out of something older: its system identifier may be others', too, and nothing of it
+	 * has been told to the store */
+	bool restored;
+	bool recovers;   /* ... and the recovery that it begins with has not ended: nothing was ever written to it */
+	bool roles_made; /* postgres_post_bootstrap has succeeded since this agent attached */
 	uint32_t armed_timeline; /* marker on the volume: the timeline we were armed on last; 0 none */
 	struct lease_token armed_token;
 	int server_version;            /* 150018; 0 unknown */

@@ -26,6 +26,8 @@ struct settings {
 	bool nofailover; /* of this member */
 	bool use_slots;
 	bool can_bootstrap;           /* the local configuration has a bootstrap section */
+	bool restores;                /* bootstrap.method: a new cluster is not made by initdb */
+	bool clones_alone;            /* some method of postgresql.create_replica_methods needs no leader */
 	bool failsafe;                /* failsafe_mode */
 	bool paused;                  /* seen in the configuration */
 	bool clone_when_rewind_fails; /* postgresql.remove_data_directory_on_rewind_failure */

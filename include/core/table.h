@@ -31,6 +31,7 @@ enum action {
 	ACT_POST_BOOTSTRAP,
 	ACT_MOVE_ASIDE,
 	ACT_CLONE,
+	ACT_CLONE_ALONE, /* by methods that need no leader */
 	ACT_REWIND,
 	ACT_WIPE,
 	/* the cluster */
@@ -38,6 +39,7 @@ enum action {
 	ACT_INITIALIZE_CANCEL,
 	ACT_INITIALIZE_FINISH,
 	ACT_INITDB,
+	ACT_RESTORE, /* a new cluster by a method of people's */
 	ACT_BOOTSTRAP_DONE,
 	/* duties */
 	ACT_SET_DEADLINE,

@@ -54,7 +54,11 @@ void postgres_term_go(struct postgres *pg); /* the container may end */
 
 void postgres_initdb(
 	struct postgres *pg); /* into an empty directory; marks it as this attempt's until postgres_bootstrap_done */
-void postgres_clone(struct postgres *pg, const struct upstream *from); /* pg_basebackup into an empty directory */
+/* The same by bootstrap.METHOD.command; its recovery, if it has one, ends in a promotion after postgres_start_primary. */
+void postgres_restore(struct postgres *pg);
+/* Into an empty directory, by postgresql.create_replica_methods in their order; `from` nobody: by those that need no leader;
+ * `basebackup`: by pg_basebackup alone. */
+void postgres_clone(struct postgres *pg, const struct upstream *from, bool basebackup);
 void postgres_start_standby(struct postgres *pg, const struct upstream *upstream);
 void postgres_start_primary(
 	struct postgres *pg,

@@ -19,6 +19,16 @@ static void cache_path(const struct config *config, char *path, size_t size)
 	strbuf_addf(&b, "%s/patroni.dynamic.json", config->data_dir);
 }
 
+/* What a bootstrap restored may have the file of an older cluster in it. */
+static bool is_of_bootstrap(const struct config *config)
+{
+	char path[URL_SIZE + 32];
+	struct strbuf b;
+	strbuf_init(&b, path, sizeof(path));
+	strbuf_addf(&b, "%s.howdah/bootstrap", config->data_dir);
+	return file_exists(path);
+}
+
 static bool begin_with_cache(struct config *config)
 {
 	char path[URL_SIZE + 32];
@@ -43,7 +53,7 @@ static bool begin_with_cache(struct config *config)
 
 bool agent_begin_config(struct config *config, struct err *err)
 {
-	if (begin_with_cache(config))
+	if (!is_of_bootstrap(config) && begin_with_cache(config))
 		return true;
 	AUTO(text) char *text = config_bootstrap_dynamic(config);
 	return config_apply_dynamic(config, text, err) || err_wrap(err, "bootstrap.dcs");

@@ -35,8 +35,8 @@ void agent_callbacks_turn(struct agent *agent)
 	struct situation s = agent_situation(agent);
 	const struct instance *i = s.instance;
 	enum member_role role = role_to_publish(&s);
-	bool settled =
-		i->attached && !i->bootstrap_attempt && i->job != PG_JOB_INITDB && i->job != PG_JOB_POST_BOOTSTRAP;
+	bool makes = i->job == PG_JOB_INITDB || i->job == PG_JOB_RESTORE || i->job == PG_JOB_POST_BOOTSTRAP;
+	bool settled = i->attached && !i->bootstrap_attempt && !makes;
 	bool between = i->tree != PG_TREE_DOWN && !is_running(&s); /* on its way up or down */
 	if (!settled || between)
 		return;

@@ -131,9 +131,16 @@ static void clone(struct agent *agent)
 {
 	const struct member *leader = cluster_member(dcs_view(agent->dcs), agent->plan.upstream);
 	struct upstream up = upstream_of(agent->clone_from_leader && leader != NULL ? leader : clone_source(agent));
-	agent->clone_from_leader = false;
 	log_info("cloning from %s", up.member);
-	postgres_clone(agent->pg, &up);
+	postgres_clone(agent->pg, &up, agent->clone_from_leader);
+	agent->clone_from_leader = false;
+}
+
+static void clone_alone(struct agent *agent)
+{
+	struct upstream nobody = { .member = "" };
+	log_info("cloning without a leader");
+	postgres_clone(agent->pg, &nobody, false);
 }
 
 static void rewind_data(struct agent *agent)
@@ -172,6 +179,11 @@ static void move_aside(struct agent *agent)
 static void run_initdb(struct agent *agent)
 {
 	postgres_initdb(agent->pg);
+}
+
+static void restore(struct agent *agent)
+{
+	postgres_restore(agent->pg);
 }
 
 static void bootstrap_done(struct agent *agent)
@@ -257,6 +269,7 @@ static void (*const effectors[])(struct agent *) = {
 	[ACT_POST_BOOTSTRAP] = post_bootstrap,
 	[ACT_MOVE_ASIDE] = move_aside,
 	[ACT_CLONE] = clone,
+	[ACT_CLONE_ALONE] = clone_alone,
 	[ACT_REWIND] = rewind_data,
 	[ACT_WIPE] = wipe,
 	[ACT_CLEAR_MOVE] = clear_move,
@@ -264,6 +277,7 @@ static void (*const effectors[])(struct agent *) = {
 	[ACT_INITIALIZE_CANCEL] = initialize_cancel,
 	[ACT_INITIALIZE_FINISH] = initialize_finish,
 	[ACT_INITDB] = run_initdb,
+	[ACT_RESTORE] = restore,
 	[ACT_BOOTSTRAP_DONE] = bootstrap_done,
 	[ACT_SET_DEADLINE] = agent_set_deadline,
 	[ACT_PUBLISH] = agent_publish,

@@ -198,12 +198,19 @@ const char *agent_problem(const struct agent *agent)
 /* ---- jobs ---- */
 
 static const char *const failure_reasons[] = {
-	[PG_JOB_INITDB] = "CannotBootstrap",    [PG_JOB_POST_BOOTSTRAP] = "CannotBootstrap",
-	[PG_JOB_CLONE] = "CannotClone",         [PG_JOB_START_STANDBY] = "CannotStart",
-	[PG_JOB_START_PRIMARY] = "CannotStart", [PG_JOB_PROMOTE] = "CannotPromote",
-	[PG_JOB_STOP] = "CannotStop",           [PG_JOB_FOLLOW] = "CannotFollow",
-	[PG_JOB_ASIDE] = "CannotMoveAside",     [PG_JOB_REWIND] = "CannotRewind",
-	[PG_JOB_WIPE] = "CannotRemoveData",     [PG_JOB_COUNT] = NULL,
+	[PG_JOB_INITDB] = "CannotBootstrap",
+	[PG_JOB_POST_BOOTSTRAP] = "CannotBootstrap",
+	[PG_JOB_CLONE] = "CannotClone",
+	[PG_JOB_START_STANDBY] = "CannotStart",
+	[PG_JOB_START_PRIMARY] = "CannotStart",
+	[PG_JOB_PROMOTE] = "CannotPromote",
+	[PG_JOB_STOP] = "CannotStop",
+	[PG_JOB_FOLLOW] = "CannotFollow",
+	[PG_JOB_ASIDE] = "CannotMoveAside",
+	[PG_JOB_REWIND] = "CannotRewind",
+	[PG_JOB_WIPE] = "CannotRemoveData",
+	[PG_JOB_RESTORE] = "CannotBootstrap",
+	[PG_JOB_COUNT] = NULL,
 };
 
 static void tell_failure(struct agent *agent, const struct instance *i)

@@ -188,13 +188,20 @@ static void publish_done(void *arg, enum dcs_outcome outcome, const char *text)
 	agent_wake(agent);
 }
 
+/* Contract 1.9: bootstrap_labels. */
+static bool is_bootstrapping(enum member_state state)
+{
+	return state == STATE_INITDB || state == STATE_CREATING_REPLICA || state == STATE_CUSTOM_BOOTSTRAP ||
+	       state == STATE_BOOTSTRAP_STARTING;
+}
+
 void agent_publish(struct agent *agent)
 {
 	struct situation s = agent_situation(agent);
 	enum member_state state = state_to_publish(&s);
 	struct dcs_member_write write = { .status = agent->status,
 					  .label = (typeof(write.label))wanted_label(&s),
-					  .bootstrapping = state == STATE_INITDB || state == STATE_CREATING_REPLICA };
+					  .bootstrapping = is_bootstrapping(state) };
 	agent->self.publishing = true;
 	agent->published = s.now;
 	text_copy(agent->essential_written, sizeof(agent->essential_written), agent->essential);

@@ -191,6 +191,9 @@ static bool derive(struct config *config, const struct setting **failed, struct 
 	config->settings.can_bootstrap = json_is_object(json_get(config->local, "bootstrap"));
 	tags_failover(json_get(config->local, "tags"), &config->settings.nofailover,
 		      &config->settings.failover_priority);
+	config->settings.restores = methods_restore(config->local);
+	config->settings.clones_alone = methods_need_no_leader(config->postgresql);
+	methods_check(config->local, config->postgresql, &sink);
 	timeouts_fit(&config->settings, config->laboratory, &sink);
 	defaults_from_settings(config);
 	tags_check(config->local, &sink);

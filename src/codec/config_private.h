@@ -110,4 +110,10 @@ void route_check(const struct json *local, const struct sink *sink);
 /* nofailover against failover_priority, nosync against sync_priority (contract 2.9). */
 void tags_check(const struct json *local, const struct sink *sink);
 
+/* ---- config_methods.c: people's own ways to make a data directory (contract 5.6) ---- */
+
+bool methods_restore(const struct json *local);             /* a new cluster is made by one of them */
+bool methods_need_no_leader(const struct json *postgresql); /* a replica can be */
+void methods_check(const struct json *local, const struct json *postgresql, const struct sink *sink);
+
 #endif

@@ -173,6 +173,7 @@ static void check_all(struct report *report, const struct json *local)
 	check_timeouts(report, local);
 	check_parameters(report, local);
 	check_tag_pairs(report, local);
+	methods_check(local, json_get(local, "postgresql"), &sink);
 	own_keys_check(local, &sink);
 	route_check(local, &sink);
 }

@@ -123,6 +123,7 @@ static const char *const job_words[] = {
 	[PG_JOB_INSPECT] = "inspect",
 	[PG_JOB_REWIND] = "rewind",
 	[PG_JOB_WIPE] = "wipe",
+	[PG_JOB_RESTORE] = "restore",
 };
 static_assert(ARRAY_SIZE(job_words) == PG_JOB_COUNT, "every job has a word");
 
@@ -384,6 +385,8 @@ static const struct field instance_fields[] = {
 	F(instance, has_standby_signal),
 	F(instance, was_primary),
 	F(instance, bootstrap_attempt),
+	F(instance, restored),
+	F(instance, recovers),
 	F(instance, roles_made),
 	F(instance, armed_timeline),
 	ONE(instance, armed_token, lease_token_shape),
@@ -436,6 +439,8 @@ static const struct field settings_fields[] = {
 	F(settings, nofailover),
 	F(settings, use_slots),
 	F(settings, can_bootstrap),
+	F(settings, restores),
+	F(settings, clones_alone),
 	F(settings, failsafe),
 	F(settings, paused),
 	F(settings, clone_when_rewind_fails),

@@ -467,7 +467,7 @@ const struct setting settings_table[] = {
 	  .type = SETTING_TEXT,
 	  .fallback = "initdb",
 	  .effect = EFFECT_BOOTSTRAP,
-	  .text = "How a new cluster is made." },
+	  .text = "How a new cluster is made: initdb, or the name of a section bootstrap.NAME with a command." },
 	{ .key = "bootstrap.initdb",
 	  .type = SETTING_LIST,
 	  .words = "map",
@@ -605,10 +605,11 @@ const struct setting settings_table[] = {
 	  .scope = SETTING_BOTH,
 	  .text = "Options of pg_rewind." },
 	{ .key = "postgresql.create_replica_methods",
-	  .idle = true,
 	  .type = SETTING_LIST,
 	  .scope = SETTING_BOTH,
-	  .text = "How a replica is made: tried in order (default: basebackup)." },
+	  .text = "How a replica is made: basebackup, or the names of sections postgresql.NAME with a command, tried "
+		  "in order "
+		  "(default: basebackup)." },
 	{ .key = "postgresql.basebackup",
 	  .type = SETTING_LIST,
 	  .words = "map",

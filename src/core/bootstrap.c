@@ -9,13 +9,16 @@ enum bootstrap_fact {
 	FACT_B_LEAVING,
 	FACT_B_PATIENCE, /* the last attempt failed a moment ago */
 	FACT_B_OURS,     /* we claimed the initialization */
-	FACT_B_FAILED,   /* and our initdb failed */
+	FACT_B_FAILED,   /* and our initdb, or whatever stands for it, failed */
 	FACT_B_WRITING,  /* a write of it is on its way */
 	FACT_B_LEADER,   /* somebody leads an initialized cluster and can be cloned from */
 	FACT_B_TAKEN,    /* somebody holds the lock */
 	FACT_B_FRESH,    /* the API answers */
 	FACT_B_ABSENT,   /* nobody has claimed the initialization, or its pod has not been there for a ttl */
 	FACT_B_ALLOWED,  /* the configuration has a bootstrap section, and this member may lead */
+	FACT_B_METHOD,   /* a new cluster is made by a method of people's, not by initdb */
+	FACT_B_KNOWN,    /* the store has the system identifier of an initialized cluster */
+	FACT_B_ALONE,    /* a method of ours makes replicas without a leader */
 	FACT_B_COUNT
 };
 #define B(name) (1u << FACT_B_##name)
@@ -25,15 +28,19 @@ static const char *const names[] = {
 	[FACT_B_LEAVING] = "the container is asked to end",
 	[FACT_B_PATIENCE] = "the last attempt failed a moment ago",
 	[FACT_B_OURS] = "we claimed the initialization",
-	[FACT_B_FAILED] = "our initdb failed",
+	[FACT_B_FAILED] = "our attempt at a new cluster failed",
 	[FACT_B_WRITING] = "a write of the initialization is on its way",
 	[FACT_B_LEADER] = "there is a leader to clone from",
 	[FACT_B_TAKEN] = "somebody holds the lock",
 	[FACT_B_FRESH] = "the API answers",
 	[FACT_B_ABSENT] = "nobody has claimed the initialization, or whoever did is gone for good",
 	[FACT_B_ALLOWED] = "this member may begin a cluster",
+	[FACT_B_METHOD] = "bootstrap.method is not initdb",
+	[FACT_B_KNOWN] = "the cluster is initialized",
+	[FACT_B_ALONE] = "a replica can be made without a leader",
 };
 static_assert(ARRAY_SIZE(names) == FACT_B_COUNT, "every fact has a name");
+static_assert(FACT_B_COUNT <= FACTS_MAX, "small enough to enumerate");
 
 /* A row: what must hold, what must not, what is done, and why. */
 /* clang-format off */
@@ -47,9 +54,11 @@ static const struct rule rules[] = {
 	{ "leaving-cancel", B(LEAVING), 0, { ACT_INITIALIZE_CANCEL },
 	  "the container is asked to end: the initialization is given back" },
 	{ "failed", B(OURS) | B(FAILED) | B(PATIENCE), 0, { ACT_INITIALIZE_CANCEL },
-	  "our initdb failed: the initialization is given back" },
+	  "our attempt at a new cluster failed: the initialization is given back" },
 	{ "patience", B(PATIENCE), 0, { ACT_NONE },
 	  "the last attempt failed a moment ago" },
+	{ "restore", B(OURS) | B(METHOD), 0, { ACT_RESTORE },
+	  "the initialization is ours, and bootstrap.method says how" },
 	{ "initdb", B(OURS), 0, { ACT_INITDB },
 	  "the initialization is ours" },
 	{ "clone", B(LEADER), 0, { ACT_CLONE },
@@ -58,6 +67,8 @@ static const struct rule rules[] = {
 	  "the API does not answer" },
 	{ "wait-for-leader", B(TAKEN), 0, { ACT_NONE },
 	  "somebody holds the lock: its cluster is waited for" },
+	{ "clone-alone", B(KNOWN) | B(ALONE), 0, { ACT_CLONE_ALONE },
+	  "nobody leads, and a replica can be made without a leader" },
 	{ "claim", B(ABSENT) | B(ALLOWED), 0, { ACT_INITIALIZE_BEGIN },
 	  "nobody has begun the cluster" },
 	{ "wait", 0, 0, { ACT_NONE },
@@ -67,7 +78,9 @@ static const struct rule rules[] = {
 
 static bool possible(uint32_t f)
 {
-	return !((f & B(OURS)) && (f & (B(ABSENT) | B(LEADER))));
+	if ((f & B(KNOWN)) && (f & (B(ABSENT) | B(OURS))))
+		return false;
+	return !((f & B(OURS)) && (f & (B(ABSENT) | B(LEADER)))) && !((f & B(LEADER)) && !(f & B(KNOWN)));
 }
 
 const struct table bootstrap_table = { "bootstrap", names, FACT_B_COUNT, rules, ARRAY_SIZE(rules), possible };
@@ -78,6 +91,13 @@ static bool is_abandoned(const struct situation *s)
 	struct instant since = s->self->initializer_gone;
 	return s->cluster->initializer_gone && instant_is_set(since) &&
 	       elapsed_least_ms(since, s->now) >= s->settings->ttl_ms;
+}
+
+/* What the last attempt left has been cleared away by now; a start counts, for then it was the recovery that failed. */
+static bool attempt_failed(const struct instance *i)
+{
+	return i->failed_job == PG_JOB_INITDB || i->failed_job == PG_JOB_RESTORE ||
+	       i->failed_job == PG_JOB_START_PRIMARY;
 }
 
 uint32_t bootstrap_facts(const struct situation *s)
@@ -92,9 +112,11 @@ uint32_t bootstrap_facts(const struct situation *s)
 	bool allowed = s->settings->can_bootstrap && !s->settings->nofailover && s->settings->failover_priority > 0;
 	bool ours = s->self->initialize_is_ours;
 	return when(ready, B(READY)) | when(i->term_pending, B(LEAVING)) | when(patience, B(PATIENCE)) |
-	       when(ours, B(OURS)) | when(i->failed_job == PG_JOB_INITDB, B(FAILED)) |
-	       when(s->self->store_writing, B(WRITING)) | when(leader && !ours, B(LEADER)) |
+	       when(ours, B(OURS)) | when(attempt_failed(i), B(FAILED)) | when(s->self->store_writing, B(WRITING)) |
+	       when(leader && !ours, B(LEADER)) |
 	       when(lease_is_taken(&s->self->sight, &s->self->hold.token, s->now), B(TAKEN)) |
 	       when(view_is_fresh(s), B(FRESH)) |
-	       when(c->initialize == INITIALIZE_ABSENT || is_abandoned(s), B(ABSENT)) | when(allowed, B(ALLOWED));
+	       when(c->initialize == INITIALIZE_ABSENT || is_abandoned(s), B(ABSENT)) | when(allowed, B(ALLOWED)) |
+	       when(s->settings->restores, B(METHOD)) | when(c->initialize == INITIALIZE_DONE && !ours, B(KNOWN)) |
+	       when(s->settings->clones_alone, B(ALONE));
 }

@@ -1,4 +1,5 @@
 /* What a running PostgreSQL should be doing, given who leads. How one that is down comes up: start.c. */
+#include "base/mutant.h"
 #include "core/gates.h"
 #include "facts.h"
 #include "tables.h"
@@ -153,11 +154,19 @@ static bool may_promote(const struct situation *s)
 	return may_become_writable(s) && serves_as_standby(s) && timeline_is_claimed(s);
 }
 
-/* Nobody's any more: the store knows another initializer, or a finished cluster with other data. */
+/* Nobody's any more: the store knows another initializer, or a finished cluster with other data. Whoever restores the same backup gets
+ * the same system identifier: one that nothing was told of is not what the store means, whatever the identifiers say. */
 bool bootstrap_is_stale(const struct situation *s)
 {
-	return s->instance->bootstrap_attempt && s->cluster->loaded && !s->self->initialize_is_ours &&
-	       (s->cluster->initialize != INITIALIZE_DONE || is_foreign(s));
+	const struct instance *i = s->instance;
+	bool others = s->cluster->initialize != INITIALIZE_DONE || is_foreign(s) || (i->restored && !mutant(51));
+	return i->bootstrap_attempt && s->cluster->loaded && !s->self->initialize_is_ours && others;
+}
+
+/* Once the store knows of a cluster, a directory that is left of an attempt counts as every other one. */
+bool bootstrap_goes_on(const struct situation *s)
+{
+	return s->instance->bootstrap_attempt && s->cluster->initialize != INITIALIZE_DONE && !bootstrap_is_stale(s);
 }
 
 static bool follows_rightly(const struct situation *s)
@@ -181,15 +190,14 @@ uint32_t database_facts(const struct situation *s)
 	bool leader = leader_to_follow(s) != NULL && !lock_is_mine(s);
 	enum rejoin rejoin = rejoin_decide(s);
 	bool rewinds = rejoin == REJOIN_REWIND && i->can_rewind && leader_answers(s);
-	bool bootstraps = i->bootstrap_attempt && s->cluster->initialize != INITIALIZE_DONE && !bootstrap_is_stale(s);
+	bool bootstraps = bootstrap_goes_on(s);
 	return when(i->attached && i->volume_locked, D(READY)) | when(i->job != PG_JOB_NONE, D(JOB)) |
 	       when(i->tree == PG_TREE_DOWN, D(DOWN)) | when(i->tree == PG_TREE_STANDBY, D(STANDBY)) |
 	       when(i->tree == PG_TREE_PRIMARY, D(PRIMARY)) | when(i->term_pending, D(LEAVING)) |
 	       when(end_decide(s) != END_NO, D(END)) | when(s->settings->paused && !is_named(s), D(PAUSED)) |
 	       when(is_foreign(s), D(FOREIGN)) | when(i->roles_made, D(ROLES)) | when(bootstraps, D(BOOTSTRAP)) |
 	       when(lock_is_mine(s), D(LEASE)) | when(may_promote(s), D(GATE)) | when(leader, D(LEADER)) |
-	       when(follows_rightly(s), D(FOLLOWING)) |
-	       when(is_diverged(rejoin) && !i->bootstrap_attempt, D(DIVERGED)) |
+	       when(follows_rightly(s), D(FOLLOWING)) | when(is_diverged(rejoin) && !bootstraps, D(DIVERGED)) |
 	       when(rejoin == REJOIN_WAIT, D(UNSURE)) | when(leader && (rewinds || may_clone_anew(s)), D(REMAKE)) |
 	       when(start_is_too_early(s), D(NOT_NOW)) | when(i->job == PG_JOB_PROMOTE && !lock_is_mine(s), D(LOST));
 }

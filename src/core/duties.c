@@ -100,6 +100,13 @@ static bool must_mark_timeline(const struct situation *s)
 	return i->armed_timeline != i->timeline || strcmp(token, c->leader_beginning) != 0;
 }
 
+/* What the store says before all of it was read tells nothing of whose attempt this is. */
+static bool bootstrap_is_over(const struct situation *s)
+{
+	return s->instance->bootstrap_attempt && s->cluster->loaded && s->cluster->initialize == INITIALIZE_DONE &&
+	       has_data(s) && !is_foreign(s) && !bootstrap_is_stale(s);
+}
+
 void duties_add(const struct situation *s, struct plan *plan)
 {
 	if (deadline_differs(s))
@@ -108,8 +115,7 @@ void duties_add(const struct situation *s, struct plan *plan)
 		plan_add(plan, ACT_ASK_FAILSAFE);
 	if (s->self->publish_due && !s->self->publishing && view_is_fresh(s))
 		plan_add(plan, ACT_PUBLISH);
-	if (s->instance->bootstrap_attempt && s->cluster->initialize == INITIALIZE_DONE && has_data(s) &&
-	    !is_foreign(s))
+	if (bootstrap_is_over(s))
 		plan_add(plan, ACT_BOOTSTRAP_DONE);
 	if (must_mark_timeline(s) && rejoin_decide(s) == REJOIN_FOLLOW)
 		plan_add(plan, ACT_MARK_TIMELINE);
@@ -153,7 +159,7 @@ static const enum member_state job_states[] = {
 	[PG_JOB_PROMOTE] = STATE_UNKNOWN,        [PG_JOB_STOP] = STATE_STOPPING,
 	[PG_JOB_FOLLOW] = STATE_UNKNOWN,         [PG_JOB_ASIDE] = STATE_UNKNOWN,
 	[PG_JOB_INSPECT] = STATE_UNKNOWN,        [PG_JOB_REWIND] = STATE_UNKNOWN,
-	[PG_JOB_WIPE] = STATE_CREATING_REPLICA,
+	[PG_JOB_WIPE] = STATE_CREATING_REPLICA,  [PG_JOB_RESTORE] = STATE_CUSTOM_BOOTSTRAP,
 };
 static_assert(ARRAY_SIZE(job_states) == PG_JOB_COUNT, "every job has a state");
 
@@ -163,6 +169,8 @@ static enum member_state state_when_down(const struct instance *i)
 		return STATE_CRASHED;
 	if (i->failed_job == PG_JOB_INITDB)
 		return STATE_INITDB_FAILED;
+	if (i->failed_job == PG_JOB_RESTORE)
+		return STATE_CUSTOM_BOOTSTRAP_FAILED;
 	if (i->failed_job == PG_JOB_START_STANDBY || i->failed_job == PG_JOB_START_PRIMARY)
 		return STATE_START_FAILED;
 	return STATE_STOPPED;
@@ -172,6 +180,8 @@ enum member_state state_to_publish(const struct situation *s)
 {
 	const struct instance *i = s->instance;
 	enum member_state by_job = job_states[i->job];
+	if (i->job == PG_JOB_START_PRIMARY && i->restored)
+		return STATE_BOOTSTRAP_STARTING;
 	if (by_job != STATE_UNKNOWN)
 		return by_job;
 	switch (i->tree) {

@@ -11,6 +11,7 @@ enum {
 	START_AHEAD_MS = 1000, /* what is made writable is not stopped again for T before this */
 	CLAIM_AGAIN_MS = 200,  /* a lock write for another timeline number, no sooner after the last one */
 	REWIND_TRIES = 3,
+	RECOVERY_TRIES = 3,
 	FOLLOW_AGAIN_MS = 500, /* two pods of one name may say in turn that they are the leader */
 	RETRY_MS = 1000,       /* a lock write that failed is repeated no sooner */
 };
@@ -43,6 +44,7 @@ bool all_answered(const struct situation *s,
 bool peers_need_asking(const struct situation *s); /* ... and will not be for long, without a new question */
 bool start_is_too_early(
 	const struct situation *s); /* patience after a failure, the cluster is unknown, or the lock goes */
+bool bootstrap_goes_on(const struct situation *s);  /* our own, and it is not finished */
 bool bootstrap_is_stale(const struct situation *s); /* a bootstrap that is not ours any more */
 bool may_clone_anew(const struct situation *s);     /* by the settings, from a leader who answers */
 bool is_diverged(enum rejoin rejoin);

@@ -14,6 +14,7 @@ static const char *const job_texts[] = {
 	[PG_JOB_INSPECT] = "looking at the data directory",
 	[PG_JOB_REWIND] = "running pg_rewind",
 	[PG_JOB_WIPE] = "reinitialize",
+	[PG_JOB_RESTORE] = "bootstrap",
 };
 static_assert(ARRAY_SIZE(job_texts) == PG_JOB_COUNT, "every job has a text");
 

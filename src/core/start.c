@@ -6,22 +6,22 @@
 #include <string.h>
 
 enum start_fact {
-	FACT_S_LEAVING,   /* the container is asked to end */
-	FACT_S_LEASE,     /* the lock is ours */
-	FACT_S_FOREIGN,   /* the data is another cluster's */
-	FACT_S_HELD,      /* it was stopped to hand the lock over */
-	FACT_S_PAUSED,    /* paused, and no restart was asked for */
-	FACT_S_NOT_NOW,   /* the last attempt failed a moment ago, or the lock is about to be given up */
-	FACT_S_REINIT,    /* a person asked for a new clone, and the leader is alive */
-	FACT_S_MARKED,    /* a change of the directory, or a bootstrap that is not ours any more, was left half done */
-	FACT_S_AGAIN,     /* ... and that was a rewind, which may be repeated */
-	FACT_S_WHOLE,     /* a data directory with a system identifier */
-	FACT_S_BOOTSTRAP, /* our own bootstrap is not finished */
-	FACT_S_GATE,      /* it may become writable */
-	FACT_S_RESTART,   /* it was a primary and may be again, as it is */
-	FACT_S_LEADER,    /* somebody else leads and is known */
-	FACT_S_DIVERGED,  /* it has what the cluster's history does not */
-	FACT_S_REWIND,    /* pg_rewind can bring it back: now */
+	FACT_S_LEAVING,     /* the container is asked to end */
+	FACT_S_LEASE,       /* the lock is ours */
+	FACT_S_FOREIGN,     /* the data is another cluster's */
+	FACT_S_HELD,        /* it was stopped to hand the lock over */
+	FACT_S_PAUSED,      /* paused, and no restart was asked for */
+	FACT_S_NOT_NOW,     /* the last attempt failed a moment ago, or the lock is about to be given up */
+	FACT_S_REINIT,      /* a person asked for a new clone, and the leader is alive */
+	FACT_S_MARKED,      /* a change, or a bootstrap that fails or is not ours any more, was left half done */
+	FACT_S_AGAIN,       /* ... and that was a rewind, which may be repeated */
+	FACT_S_WHOLE,       /* a data directory with a system identifier */
+	FACT_S_BOOTSTRAP,   /* our own bootstrap is not finished */
+	FACT_S_GATE,        /* it may become writable */
+	FACT_S_RESTART,     /* it was a primary and may be again, as it is */
+	FACT_S_LEADER,      /* somebody else leads and is known */
+	FACT_S_DIVERGED,    /* it has what the cluster's history does not */
+	FACT_S_REWIND,      /* pg_rewind can bring it back: now */
 	FACT_S_REWIND_SOON, /* ... as soon as the leader's checkpoint is done, or it is known to be alive */
 	FACT_S_CLONE,       /* the settings allow to clone it anew, and the leader is alive */
 	FACT_S_ROUTED,      /* clients may still be sent here as to the leader */
@@ -183,24 +183,31 @@ static bool may_reinitialize(const struct situation *s)
 	return s->self->reinitialize && !lock_is_mine(s) && leader_answers(s);
 }
 
+/* The recovery of what was restored ends by itself, again and again. One that was stopped, or killed at a deadline, goes on. */
+static bool recovery_is_hopeless(const struct situation *s)
+{
+	const struct instance *i = s->instance;
+	return i->recovers && i->crashed && i->failed_job == PG_JOB_START_PRIMARY && i->failures >= RECOVERY_TRIES;
+}
+
 uint32_t start_facts(const struct situation *s)
 {
 	const struct instance *i = s->instance;
-	bool stale = bootstrap_is_stale(s);
+	bool fails = i->data == DATA_OK && bootstrap_goes_on(s) && recovery_is_hopeless(s);
+	bool stale = bootstrap_is_stale(s) || fails;
 	bool leader = leader_to_follow(s) != NULL && !lock_is_mine(s);
 	enum rejoin rejoin = rejoin_decide(s);
 	enum move_step move = move_decide(s);
 	bool whole = i->data == DATA_OK && !stale, marked = i->data == DATA_MARKED || stale;
 	bool restarts = restart_decide(s) == RESTART_GO || s->self->reinitialize;
-	bool diverged = is_diverged(rejoin) && !i->bootstrap_attempt && whole;
+	bool bootstraps = whole && bootstrap_goes_on(s), diverged = is_diverged(rejoin) && whole && !bootstraps;
 	return when(i->term_pending, S(LEAVING)) | when(lock_is_mine(s), S(LEASE)) |
 	       when(whole && is_foreign(s), S(FOREIGN)) | when(move == MOVE_GO || move == MOVE_ASKING, S(HELD)) |
 	       when(s->settings->paused && !restarts, S(PAUSED)) | when(start_is_too_early(s), S(NOT_NOW)) |
 	       when(may_reinitialize(s), S(REINIT)) | when(marked, S(MARKED)) |
 	       when(marked && may_be_repeated(s) && !stale, S(AGAIN)) | when(whole, S(WHOLE)) |
-	       when(whole && i->bootstrap_attempt && s->cluster->initialize != INITIALIZE_DONE, S(BOOTSTRAP)) |
-	       when(may_become_writable(s), S(GATE)) | when(may_restart_in_place(s), S(RESTART)) |
-	       when(leader, S(LEADER)) | when(diverged, S(DIVERGED)) | rewind_facts(s, rejoin) |
-	       when(leader && (may_clone_anew(s) || rewind_is_hopeless(s)), S(CLONE)) |
+	       when(bootstraps, S(BOOTSTRAP)) | when(may_become_writable(s), S(GATE)) |
+	       when(may_restart_in_place(s), S(RESTART)) | when(leader, S(LEADER)) | when(diverged, S(DIVERGED)) |
+	       rewind_facts(s, rejoin) | when(leader && (may_clone_anew(s) || rewind_is_hopeless(s)), S(CLONE)) |
 	       when(route_leads_here(s), S(ROUTED)) | when(rejoin == REJOIN_WAIT, S(UNSURE));
 }

@@ -15,6 +15,8 @@ enum { CONF_BYTES = 256 * 1024 };
 static const char header[] =
 	"# Written by howdah, again and again: do not edit.\n# Settings belong into the cluster's configuration.\n";
 
+static const char recovery_header[] = "\n# recovery.conf\n";
+
 static const char *const role_suffixes[] = {
 	[CONF_PRIMARY] = "primary",
 	[CONF_REPLICA] = "replica",
@@ -30,16 +32,21 @@ static char *new_text(struct strbuf *b)
 	return memory;
 }
 
-static void config_path(const struct postgres *pg, const char *name, const char *suffix, char *path, size_t size)
+static void path_with(const struct postgres *pg, const char *name, const char *suffix, char *path, size_t size)
 {
 	struct strbuf b;
 	strbuf_init(&b, path, size);
 	strbuf_addf(&b, "%s/%s%s", pg->config->config_dir, name, suffix);
 }
 
+void conf_path(const struct postgres *pg, const char *name, char *path, size_t size)
+{
+	path_with(pg, name, "", path, size);
+}
+
 void conf_main_file(const struct postgres *pg, char *path, size_t size)
 {
-	config_path(pg, pg->config->config_base_name, ".conf", path, size);
+	path_with(pg, pg->config->config_base_name, ".conf", path, size);
 }
 
 static bool is_inside(const char *path, const char *dir)
@@ -157,7 +164,10 @@ void conf_gucs(struct postgres *pg, enum conf_role role, bool standby_start, str
 		.config_dir = config->config_dir,
 	};
 	gucs_build(to, &input, note);
-	if (standby_start && pg->control_ok)
+	bool recovers = role == CONF_PRIMARY && pg->instance.recovers;
+	if (recovers && !restore_is_hot(pg))
+		gucs_set(to, "hot_standby", "off");
+	else if ((recovers || standby_start) && pg->control_ok)
 		guard_standby(pg, to);
 }
 
@@ -245,8 +255,8 @@ bool pgpass_write_rewind(const struct postgres *pg, const char *host, int port, 
 static bool save_base(const struct postgres *pg, struct err *err)
 {
 	char conf[PATH_SIZE], base[PATH_SIZE];
-	config_path(pg, pg->config->config_base_name, ".conf", conf, sizeof(conf));
-	config_path(pg, pg->config->config_base_name, ".base.conf", base, sizeof(base));
+	path_with(pg, pg->config->config_base_name, ".conf", conf, sizeof(conf));
+	path_with(pg, pg->config->config_base_name, ".base.conf", base, sizeof(base));
 	if (pg->config->custom_conf[0] != '\0' || file_exists(base) || !file_exists(conf))
 		return true;
 	return rename(conf, base) == 0 || err_errno(err, "cannot rename %s to %s", conf, base);
@@ -267,7 +277,7 @@ static void print_conf(const struct postgres *pg, const struct gucs *gucs, const
 	if (gucs_get(gucs, "ident_file") == NULL)
 		strbuf_addf(to, "ident_file = '%s/pg_ident.conf'\n", config->config_dir);
 	if (recovery->count > 0)
-		strbuf_add(to, "\n# recovery.conf\n");
+		strbuf_add(to, recovery_header);
 	gucs_print(recovery, to);
 }
 
@@ -275,24 +285,27 @@ static bool write_list(const struct postgres *pg, const struct json *list, const
 {
 	char path[PATH_SIZE];
 	struct strbuf b;
-	if (!json_is_array(list) || json_count(list) == 0)
-		return true;
 	AUTO(text) UNUSED char *memory = new_text(&b);
 	strbuf_add(&b, header);
-	for (const struct json *line = json_first(list); line != NULL; line = json_next(line))
+	bool replaced = text_equal(name, "pg_hba.conf") && restore_print_hba(pg, &b);
+	if (!replaced && (!json_is_array(list) || json_count(list) == 0))
+		return true;
+	for (const struct json *line = replaced ? NULL : json_first(list); line != NULL; line = json_next(line))
 		if (json_is_text(line))
 			strbuf_addf(&b, "%s\n", json_text(line));
-	config_path(pg, name, "", path, sizeof(path));
+	conf_path(pg, name, path, sizeof(path));
 	return write_changed(pg, path, &b, err);
 }
 
-/* What ALTER SYSTEM or pg_basebackup -R left there would win over ours. */
-static bool clean_auto_conf(const struct postgres *pg, struct err *err)
+/* What ALTER SYSTEM or pg_basebackup -R left there would win over ours. To a running primary it means nothing. */
+static bool clean_auto_conf(const struct postgres *pg, enum conf_role role, struct err *err)
 {
 	char path[PATH_SIZE];
 	size_t len;
 	struct strbuf b;
 	struct err ignored;
+	if (restore_keeps_auto_conf(pg) || (role == CONF_PRIMARY && pg->instance.tree != PG_TREE_DOWN))
+		return true;
 	AUTO(text) char *old = malloc(CONF_BYTES);
 	if (old == NULL)
 		abort();
@@ -304,6 +317,29 @@ static bool clean_auto_conf(const struct postgres *pg, struct err *err)
 	return write_changed(pg, path, &b, err);
 }
 
+/* The targets of a server whose recovery has ended stay until it is started again: to take them out would be a change that waits for a
+ * restart. */
+static void add_targets_in_force(const struct postgres *pg, struct strbuf *to)
+{
+	static const char target[] = "recovery_target";
+	char path[PATH_SIZE];
+	size_t len;
+	struct strbuf b;
+	struct err ignored;
+	AUTO(text) char *text = new_text(&b);
+	conf_main_file(pg, path, sizeof(path));
+	char *at = file_read(path, text, CONF_BYTES, &len, &ignored) ? strstr(text, recovery_header) : NULL;
+	if (at == NULL)
+		return;
+	strbuf_add(to, recovery_header);
+	for (at += strlen(recovery_header); *at != '\0'; at += len) {
+		len = strcspn(at, "\n");
+		len += at[len] == '\n';
+		if (strncmp(at, target, strlen(target)) == 0)
+			strbuf_add_bytes(to, at, len);
+	}
+}
+
 static bool write_conf(struct postgres *pg, enum conf_role role, const struct gucs *gucs, const struct gucs *recovery,
 		       struct err *err)
 {
@@ -311,7 +347,9 @@ static bool write_conf(struct postgres *pg, enum conf_role role, const struct gu
 	struct strbuf b;
 	AUTO(text) UNUSED char *memory = new_text(&b);
 	print_conf(pg, gucs, recovery, &b);
-	config_path(pg, pg->config->config_base_name, ".conf", path, sizeof(path));
+	if (role == CONF_PRIMARY && pg->instance.tree != PG_TREE_DOWN)
+		add_targets_in_force(pg, &b);
+	path_with(pg, pg->config->config_base_name, ".conf", path, sizeof(path));
 	if (!save_base(pg, err) || !write_changed(pg, path, &b, err))
 		return false;
 	if (gucs_get(gucs, "hba_file") == NULL && !write_list(pg, role_setting(pg, "pg_hba", role), "pg_hba.conf", err))
@@ -320,39 +358,22 @@ static bool write_conf(struct postgres *pg, enum conf_role role, const struct gu
 	       write_list(pg, role_setting(pg, "pg_ident", role), "pg_ident.conf", err);
 }
 
-/* The targets of a server that was promoted stay until it is started again: to take them out would be a change that waits for a restart. */
-static bool was_started_as_standby(const struct postgres *pg)
-{
-	char path[PATH_SIZE];
-	size_t len;
-	struct strbuf b;
-	struct err ignored;
-	if (pg->instance.tree == PG_TREE_DOWN)
-		return false;
-	AUTO(text) char *text = new_text(&b);
-	config_path(pg, pg->config->config_base_name, ".conf", path, sizeof(path));
-	return file_read(path, text, CONF_BYTES, &len, &ignored) &&
-	       strstr(text, "\nrecovery_target_timeline = ") != NULL;
-}
-
 bool conffiles_write(struct postgres *pg, enum conf_role role, const struct upstream *upstream, struct err *err)
 {
 	struct gucs *gucs = malloc(2 * sizeof(*gucs)), *recovery = gucs + 1;
 	if (gucs == NULL)
 		abort();
 	conf_gucs(pg, role, role != CONF_PRIMARY, gucs);
-	gucs_init(recovery);
+	bool ok = restore_build_recovery(pg, recovery, err);
 	pg->probe.wanted_conninfo[0] = '\0';
-	if (role == CONF_PRIMARY && was_started_as_standby(pg))
-		gucs_build_recovery(recovery, NULL, 0, NULL);
 	if (role != CONF_PRIMARY) {
 		build_recovery(pg, upstream, recovery);
 		const char *conninfo = gucs_get(recovery, "primary_conninfo");
 		text_copy(pg->probe.wanted_conninfo, sizeof(pg->probe.wanted_conninfo),
 			  conninfo == NULL ? "" : conninfo);
 	}
-	bool ok = (upstream->host[0] == '\0' || pgpass_write(pg, upstream->host, upstream->port, err)) &&
-		  write_conf(pg, role, gucs, recovery, err) && clean_auto_conf(pg, err);
+	ok = ok && (upstream->host[0] == '\0' || pgpass_write(pg, upstream->host, upstream->port, err)) &&
+	     write_conf(pg, role, gucs, recovery, err) && clean_auto_conf(pg, role, err);
 	gucs_clear(gucs);
 	gucs_clear(recovery);
 	free(gucs);
@@ -410,7 +431,7 @@ static void copy_all(const struct postgres *pg, bool restore)
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		char live[PATH_SIZE], copy[PATH_SIZE], name[80];
 		struct err err;
-		config_path(pg, names[i], "", live, sizeof(live));
+		conf_path(pg, names[i], live, sizeof(live));
 		strbuf_init(&b, name, sizeof(name));
 		strbuf_addf(&b, "%s.backup", names[i]);
 		datadir_path(pg, name, copy, sizeof(copy));
@@ -431,7 +452,7 @@ void conffiles_restore(struct postgres *pg)
 	char path[PATH_SIZE];
 	struct err err;
 	copy_all(pg, true);
-	config_path(pg, "pg_ident.conf", "", path, sizeof(path));
+	conf_path(pg, "pg_ident.conf", path, sizeof(path));
 	if (!file_exists(path) && !file_write(path, "", 0, mode_for(pg, path), &err))
 		log_warning("postgres: %s", err.text);
 }

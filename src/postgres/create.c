@@ -24,9 +24,10 @@ enum step_result step_programs(struct postgres *pg, bool first)
 }
 
 /* What is true before anything is put into the directory. */
-static bool may_create(const struct postgres *pg, struct err *err)
+bool create_is_possible(struct postgres *pg, struct err *err)
 {
 	const struct instance *in = &pg->instance;
+	datadir_look(pg);
 	if (!in->attached || !in->volume_locked)
 		return err_set(err, ERR_OTHER, "the volume is not ours");
 	if (in->tree != PG_TREE_DOWN)
@@ -39,7 +40,7 @@ static void print_marker(const struct postgres *pg, const char *what, const stru
 	strbuf_addf(to, "%s\n%s\n%s\n", what, from->member, pg->instance.token);
 }
 
-static bool mark(struct postgres *pg, const char *what, struct err *err)
+bool create_mark(struct postgres *pg, const char *what, struct err *err)
 {
 	char text[NAME_SIZE + TOKEN_MAX + 32];
 	struct strbuf b;
@@ -94,13 +95,12 @@ static void remove_password(const struct postgres *pg)
 enum step_result step_initdb_prepare(struct postgres *pg, UNUSED bool first)
 {
 	struct err err;
-	datadir_look(pg);
-	if (!may_create(pg, &err))
+	if (!create_is_possible(pg, &err))
 		return job_fail(pg, "%s", err.text);
 	making_path(pg, pg->job.making, sizeof(pg->job.making));
 	pg->job.made = true;
-	if (!forget_old(pg, &err) || !marker_write(pg, "bootstrap", "initdb\n", &err) || !mark(pg, "initdb", &err) ||
-	    !write_password(pg, &err))
+	if (!forget_old(pg, &err) || !marker_write(pg, "bootstrap", "initdb\n", &err) ||
+	    !create_mark(pg, "initdb", &err) || !write_password(pg, &err))
 		return job_fail(pg, "%s", err.text);
 	return STEP_NEXT;
 }
@@ -144,51 +144,6 @@ enum step_result step_initdb_finish(struct postgres *pg, UNUSED bool first)
 {
 	struct err err;
 	if (!making_finish(pg, &err) || !conffiles_after_initdb(pg, &err) || !marker_remove(pg, "changing", &err))
-		return job_fail(pg, "%s", err.text);
-	return STEP_NEXT;
-}
-
-enum step_result step_clone_prepare(struct postgres *pg, UNUSED bool first)
-{
-	struct err err;
-	const struct upstream *from = &pg->job.upstream;
-	datadir_look(pg);
-	if (!may_create(pg, &err))
-		return job_fail(pg, "%s", err.text);
-	making_path(pg, pg->job.making, sizeof(pg->job.making));
-	pg->job.made = true;
-	if (!forget_old(pg, &err) || !pgpass_write(pg, from->host, from->port, &err) ||
-	    !marker_remove(pg, "bootstrap", &err) || !mark(pg, "clone", &err))
-		return job_fail(pg, "%s", err.text);
-	pg->instance.clone_done_bytes = pg->instance.clone_total_bytes = -1;
-	return STEP_NEXT;
-}
-
-enum step_result step_clone_run(struct postgres *pg, bool first)
-{
-	char program[PROGRAM_SIZE], conninfo[1024];
-	struct command command;
-	struct strbuf b;
-	struct err err;
-	if (!first)
-		return run_result(pg, "pg_basebackup");
-	strbuf_init(&b, conninfo, sizeof(conninfo));
-	conf_conninfo(pg, &pg->job.upstream, true, &b);
-	struct maker maker = { program, pg->job.making };
-	if (!programs_choose(pg, "pg_basebackup", program, sizeof(program), &err) ||
-	    !command_basebackup(&command, pg->config, &maker, conninfo, &err))
-		return job_fail(pg, "%s", err.text);
-	return run_start(pg, &command, true, 0) ? STEP_WAIT : job_fail(pg, "pg_basebackup could not be asked for");
-}
-
-/* pg_basebackup has synced what it wrote. The signal file comes first: unmarked, the directory must not look like a primary's. */
-enum step_result step_clone_finish(struct postgres *pg, UNUSED bool first)
-{
-	struct err err;
-	if (!making_finish(pg, &err))
-		return job_fail(pg, "%s", err.text);
-	conffiles_restore(pg);
-	if (!datadir_set_standby(pg, &err) || !marker_remove(pg, "changing", &err))
 		return job_fail(pg, "%s", err.text);
 	return STEP_NEXT;
 }
@@ -257,7 +212,9 @@ enum step_result step_aside(struct postgres *pg, UNUSED bool first)
 	if (!in->attached || !in->volume_locked || in->tree != PG_TREE_DOWN)
 		return job_fail(pg, "PostgreSQL is running or the volume is not ours");
 	/* a finished initdb has a system identifier: it is kept, even if nobody wants it */
-	bool ours = is_marked_with(pg, "initdb") || is_marked_with(pg, "clone");
+	bool ours = is_marked_with(pg, "initdb") || is_marked_with(pg, "restore") || is_marked_with(pg, "clone");
+	/* and a restored one in which nothing was ever written is a part of a backup */
+	ours |= in->restored && in->recovers;
 	bool done = ours ? aside_remove(pg, &err) : keep_aside(pg, &err);
 	return done ? STEP_NEXT : job_fail(pg, "%s", err.text);
 }

@@ -126,6 +126,8 @@ void datadir_look(struct postgres *pg)
 	char text[64];
 	in->data = rights_look(pg) ? judge(pg) : DATA_UNREADABLE;
 	in->bootstrap_attempt = marker_read(pg, "bootstrap", text, sizeof(text));
+	in->restored = in->bootstrap_attempt && restore_is_marked(text);
+	in->recovers = in->restored && datadir_has(pg, "recovery.signal");
 	if (pg->control_ok)
 		take_control(in, &pg->control);
 	else
@@ -229,6 +231,8 @@ bool datadir_prepare_start(struct postgres *pg, struct err *err)
 	strbuf_addf(&b, "%s/pg", pg->config->run_dir);
 	if (!file_make_dir(path, 0700, err) || !set_mode(pg, err))
 		return false;
+	if (pg->instance.recovers)
+		return true;
 	datadir_path(pg, "recovery.signal", path, sizeof(path));
 	return file_remove(path, err);
 }

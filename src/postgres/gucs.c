@@ -13,6 +13,21 @@ void gucs_init(struct gucs *gucs)
 	gucs->count = 0;
 }
 
+struct gucs *gucs_create(void)
+{
+	struct gucs *gucs = malloc(sizeof(*gucs));
+	if (gucs == NULL)
+		abort();
+	gucs_init(gucs);
+	return gucs;
+}
+
+void gucs_destroy(struct gucs *gucs)
+{
+	gucs_clear(gucs);
+	free(gucs);
+}
+
 void gucs_clear(struct gucs *gucs)
 {
 	for (int i = 0; i < gucs->count; i++) {

@@ -16,6 +16,8 @@ struct gucs {
 	struct guc items[GUCS_MAX];
 };
 
+struct gucs *gucs_create(void); /* empty */
+void gucs_destroy(struct gucs *gucs);
 void gucs_init(struct gucs *gucs);
 void gucs_clear(struct gucs *gucs);
 void gucs_set(struct gucs *gucs, const char *name, const char *value);

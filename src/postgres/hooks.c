@@ -10,7 +10,7 @@
 enum { BEFORE_STOP_LIMIT_MS = 10000 };
 
 /* A name without a path is looked for as a shell would. */
-static bool begin_command(struct command *command, const char *text, struct err *err)
+bool hook_begin(struct command *command, const char *text, struct err *err)
 {
 	*command = (struct command){ .len = 0 };
 	if (text[strspn(text, " \t\n'\"")] != '/')
@@ -47,7 +47,7 @@ static void start(struct postgres *pg, enum run_slot slot)
 	callback->wanted = false;
 	if (text_is_empty(text))
 		return;
-	if (!begin_command(&command, text, &err)) {
+	if (!hook_begin(&command, text, &err)) {
 		log_warning("postgres: callback %s: %s", callback->action, err.text);
 		return;
 	}
@@ -105,7 +105,7 @@ static enum wait hook_wait(struct postgres *pg, const char *text, int64_t limit_
 	if (pg->job.hook_run)
 		return pg->run.state;
 	pg->job.hook_run = true;
-	if (!begin_command(&command, text, err))
+	if (!hook_begin(&command, text, err))
 		return WAIT_NONE;
 	command_standard_env(&command, pg->config);
 	if (run_start(pg, &command, false, limit_ms))

@@ -18,8 +18,8 @@ static const struct {
 			    { step_undo, step_undo_wait },
 			    false },
 	[PG_JOB_POST_BOOTSTRAP] = { "post_bootstrap",
-				    { step_quiet, step_roles, step_database, step_init_quiet, step_init_sql,
-				      step_post_command },
+				    { step_begun, step_quiet, step_roles, step_database, step_init_quiet, step_init_sql,
+				      step_post_command, step_settle },
 				    { NULL },
 				    true },
 	[PG_JOB_CLONE] = { "clone",
@@ -64,6 +64,10 @@ static const struct {
 			  { step_wipe_begin, step_wipe_targets, step_wipe_directory, step_wipe_finish },
 			  { NULL },
 			  false },
+	[PG_JOB_RESTORE] = { "restore",
+			     { step_programs, step_restore_prepare, step_restore_run, step_restore_finish },
+			     { step_undo, step_undo_wait },
+			     false },
 };
 
 static void note_failure(struct postgres *pg, enum pg_job kind, const char *why)
@@ -112,6 +116,16 @@ void job_begin(struct postgres *pg, enum pg_job kind, const struct job *with)
 	postgres_turn_soon(pg);
 }
 
+/* To clear away what a recovery that failed has left does not undo the failure: the attempt at a cluster is over with it. */
+static void forget_failure(struct instance *in, enum pg_job succeeded)
+{
+	if (succeeded == PG_JOB_ASIDE && in->failed_job == PG_JOB_START_PRIMARY)
+		return;
+	in->failed_job = PG_JOB_NONE;
+	in->failures = 0;
+	in->failure[0] = '\0';
+}
+
 static void end(struct postgres *pg)
 {
 	struct job *job = &pg->job;
@@ -120,12 +134,10 @@ static void end(struct postgres *pg)
 	if (job->undoing) {
 		note_failure(pg, kind, job->why);
 	} else {
-		in->failed_job = PG_JOB_NONE;
+		forget_failure(in, kind);
 		in->roles_made |= kind == PG_JOB_POST_BOOTSTRAP;
 		if (kind == PG_JOB_POST_BOOTSTRAP)
 			passwords_are_set(pg);
-		in->failures = 0;
-		in->failure[0] = '\0';
 		log_info("postgres: job \"%s\" done in %lld ms", kinds[kind].name,
 			 (long long)elapsed_most_ms(in->job_since, loop_now(pg->loop)));
 	}
@@ -201,6 +213,7 @@ static bool may_be_cut_short(const struct job *job)
 	case PG_JOB_INITDB:
 	case PG_JOB_CLONE:
 	case PG_JOB_REWIND:
+	case PG_JOB_RESTORE:
 		return !job->undoing;
 	case PG_JOB_PROMOTE:
 		return !job->undoing && job->steps[job->step] == step_pre_promote;

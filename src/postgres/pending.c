@@ -13,6 +13,12 @@ static void add_reason(struct json *to, const char *name, const char *old, const
 	json_set(to, name, reason);
 }
 
+/* Those that the role chooses: a primary whose recovery let nobody in needs no restart for it. */
+static bool is_of_role(const char *name)
+{
+	return guc_is_recovery(name) || text_equal(name, "hot_standby");
+}
+
 static void add_flagged(struct postgres *pg, const char *text, struct json *to)
 {
 	struct err err;
@@ -25,7 +31,7 @@ static void add_flagged(struct postgres *pg, const char *text, struct json *to)
 	conf_gucs(pg, pg->role, false, wanted);
 	for (const struct json *item = json_first(flagged); item != NULL; item = json_next(item)) {
 		const char *new = gucs_get(wanted, json_key(item));
-		if (json_is_text(item) && !guc_is_recovery(json_key(item)))
+		if (json_is_text(item) && !is_of_role(json_key(item)))
 			add_reason(to, json_key(item), json_text(item), new == NULL ? "?" : new);
 	}
 	gucs_clear(wanted);

@@ -220,9 +220,16 @@ void postgres_initdb(struct postgres *pg)
 	begin_with_upstream(pg, PG_JOB_INITDB, NULL);
 }
 
-void postgres_clone(struct postgres *pg, const struct upstream *from)
+void postgres_restore(struct postgres *pg)
 {
-	begin_with_upstream(pg, PG_JOB_CLONE, from);
+	begin_with_upstream(pg, PG_JOB_RESTORE, NULL);
+}
+
+void postgres_clone(struct postgres *pg, const struct upstream *from, bool basebackup)
+{
+	struct job job = { .kind = PG_JOB_CLONE, .from_leader = basebackup };
+	set_upstream(&job.upstream, from);
+	job_begin(pg, PG_JOB_CLONE, &job);
 }
 
 void postgres_start_standby(struct postgres *pg, const struct upstream *upstream)

@@ -212,6 +212,7 @@ void conffiles_backup(struct postgres *pg);
 void conffiles_restore(struct postgres *pg);
 MUST_CHECK bool pgpass_write(const struct postgres *pg, const char *host, int port, struct err *err);
 MUST_CHECK bool pgpass_write_rewind(const struct postgres *pg, const char *host, int port, struct err *err);
+void conf_path(const struct postgres *pg, const char *name, char *path, size_t size); /* beside postgresql.conf */
 void conf_main_file(const struct postgres *pg, char *path, size_t size); /* postgresql.conf or what stands for it */
 void conf_gucs(struct postgres *pg, enum conf_role role, bool standby_start, struct gucs *to);
 void conf_conninfo(const struct postgres *pg, const struct upstream *upstream, bool for_backup, struct strbuf *to);
@@ -293,6 +294,8 @@ struct callback {
 };
 
 void callbacks_turn(struct postgres *pg);
+MUST_CHECK bool hook_begin(struct command *command, const char *text,
+			   struct err *err); /* argv of a configured command */
 
 /* ---- archive.c: WAL of a server that is down ---- */
 enum { WAL_NAME_SIZE = 64 };
@@ -332,6 +335,19 @@ struct rewind {
 
 void rewind_refresh(struct postgres *pg); /* instance.can_rewind */
 
+/* ---- restore.c: a bootstrap by a method of people's ---- */
+bool restore_is_marked(const char *text); /* of the marker "bootstrap" */
+MUST_CHECK bool restore_build_recovery(const struct postgres *pg, struct gucs *to,
+				       struct err *err); /* empty: no recovery of ours is to end */
+bool restore_is_hot(const struct postgres *pg);          /* people are let in before its recovery ends */
+bool restore_keeps_auto_conf(const struct postgres *pg);
+bool restore_print_hba(const struct postgres *pg, struct strbuf *to); /* false: the usual rules count */
+
+/* ---- methods.c: how a replica is made, and what people configure for a method of theirs ---- */
+bool method_is_set(const struct json *value); /* as yes: true, 1, "on" ... */
+/* --KEY=VALUE for every key but these. */
+void method_add_keys(struct command *command, const struct json *section, const char *const not_passed[]);
+
 /* ---- wipe.c ---- */
 struct wipe {
 	char target[PATH_SIZE]; /* outside of the data directory, being emptied; "": none */
@@ -365,6 +381,11 @@ struct job {
 	bool checkpoint;        /* before the stop */
 	bool hook_run;          /* the step's program was started */
 	char making[PATH_SIZE]; /* where the new directory grows */
+	int method;             /* of create_replica_methods: those before it were tried */
+	char method_name[NAME_SIZE];
+	bool running, clearing; /* it; what the one before it left is being removed ... */
+	bool left_data;         /* ... unless it keeps it */
+	bool from_leader;       /* a person wants a copy of the leader */
 	bool made;              /* something is in the directory, or about to be: a failure removes it */
 	uint64_t postmasters;   /* counted before START */
 };
@@ -379,7 +400,10 @@ enum step_result job_reply(struct postgres *pg, const char *what); /* STEP_NEXT 
 enum step_result job_query(struct postgres *pg, const char *sql, bool first, const char *what);
 enum step_result run_result(struct postgres *pg, const char *what); /* the end of a program as a step's result */
 MUST_CHECK bool job_lease_holds(const struct postgres *pg, struct err *err); /* the one of PROMOTE or START_PRIMARY */
-bool forget_old(struct postgres *pg, struct err *err);                       /* markers of what is not there any more */
+MUST_CHECK bool create_is_possible(struct postgres *pg,
+				   struct err *err); /* the directory is empty and nobody uses it */
+MUST_CHECK bool create_mark(struct postgres *pg, const char *what, struct err *err);
+bool forget_old(struct postgres *pg, struct err *err); /* markers of what is not there any more */
 
 step_fn step_programs, step_initdb_prepare, step_initdb_run, step_initdb_finish, step_clone_prepare, step_clone_run,
 	step_clone_finish, step_undo, step_undo_wait, step_aside, step_aside_wait;
@@ -391,6 +415,7 @@ step_fn step_database, step_init_quiet, step_init_sql;
 step_fn step_pre_promote, step_before_stop, step_stop_checkpoint;
 step_fn step_rewind_begin, step_rewind_settings, step_rewind_archive, step_rewind_recover, step_rewind_source,
 	step_rewind_keep, step_rewind_run, step_rewind_sync, step_rewind_finish;
+step_fn step_restore_prepare, step_restore_run, step_restore_finish, step_begun, step_settle;
 step_fn step_wipe_begin, step_wipe_targets, step_wipe_directory, step_wipe_finish;
 
 struct postgres {

@@ -129,7 +129,9 @@ enum step_result step_start_wait(struct postgres *pg, UNUSED bool first)
 		return waited < COUNTED_WITHIN_MS ? STEP_WAIT : job_fail(pg, "the supervisor did not start it");
 	}
 	if (in->tree == PG_TREE_DOWN || in->tree == PG_TREE_FENCING || in->tree == PG_TREE_STOPPING)
-		return job_fail(pg, "it ended while it was starting");
+		return job_fail(pg, pg->instance.recovers
+					    ? "it ended before its recovery did: PostgreSQL's log says why"
+					    : "it ended while it was starting");
 	if (in->tree == PG_TREE_STANDBY && pg->job.kind != PG_JOB_START_PRIMARY)
 		return STEP_NEXT;
 	if (in->tree != PG_TREE_PRIMARY)
@@ -142,7 +144,11 @@ enum step_result step_start_wait(struct postgres *pg, UNUSED bool first)
 
 enum step_result step_started(struct postgres *pg, UNUSED bool first)
 {
-	conffiles_backup(pg);
+	if (pg->instance.recovers)
+		log_info("postgres: the recovery has ended, on timeline %u", pg->instance.timeline);
+	pg->instance.recovers = false;
+	if (!pg->instance.restored) /* else they are not those that it is to keep */
+		conffiles_backup(pg);
 	probe_now(pg);
 	return STEP_NEXT;
 }

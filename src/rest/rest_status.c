@@ -120,7 +120,7 @@ static void add_ours(struct json *to, const struct rest_view *view)
 	struct json *ours = json_new_object();
 	if (view->leads)
 		json_set_i64(ours, "lease_left_ms", view->counters.lease_left_ms);
-	if (view->instance->job == PG_JOB_CLONE)
+	if (view->instance->job == PG_JOB_CLONE || view->instance->job == PG_JOB_RESTORE)
 		json_set(ours, "clone", clone_progress(view));
 	if (view->instance->failures > 0 && view->instance->failure[0] != '\0')
 		json_set_text(ours, "failure", view->instance->failure);

@@ -256,14 +256,25 @@ static void a_stopped_server_is_only_started_where_it_may_be(void **state)
 
 static const char *bootstrap_is_safe(const struct table *t, uint32_t f, const struct rule *rule)
 {
-	if (does(rule, ACT_INITDB) && !(f & bit(t, "we claimed the initialization")))
+	bool ours = f & bit(t, "we claimed the initialization"), method = f & bit(t, "bootstrap.method is not initdb");
+	bool makes = does(rule, ACT_INITDB) || does(rule, ACT_RESTORE);
+	if (makes && !ours)
 		return "makes a cluster that it did not claim";
+	if (makes && does(rule, ACT_INITDB) == method)
+		return "makes a cluster by another method than the one that was asked for";
+	if (makes && (f & bit(t, "the container is asked to end")))
+		return "begins what cannot be finished";
 	if (does(rule, ACT_INITIALIZE_BEGIN) &&
 	    (!(f & bit(t, "nobody has claimed the initialization, or whoever did is gone for good")) ||
 	     !(f & bit(t, "this member may begin a cluster")) || !(f & bit(t, "the API answers"))))
 		return "claims what it may not";
 	if (does(rule, ACT_CLONE) && !(f & bit(t, "there is a leader to clone from")))
 		return "clones from nobody";
+	if (does(rule, ACT_CLONE_ALONE) &&
+	    (!(f & bit(t, "the cluster is initialized")) || !(f & bit(t, "the API answers")) ||
+	     !(f & bit(t, "a replica can be made without a leader")) ||
+	     (f & (bit(t, "somebody holds the lock") | bit(t, "there is a leader to clone from")))))
+		return "clones without a leader where there is one, or no cluster";
 	return NULL;
 }
 

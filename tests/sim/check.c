@@ -23,6 +23,7 @@ struct checker {
 	int writer_count;
 	struct record record; /* of the leader object */
 	struct pod *holder;   /* whose write is in it; NULL: unknown */
+	char named[1024];     /* the pods that it counts on in failsafe mode, by uid */
 	bool by_hand;         /* ... because a person asked for a failover to it */
 	int64_t led_since;    /* somebody leads; 0: nobody */
 	const struct pod *leader;
@@ -203,6 +204,15 @@ static void check_unguarded(const struct server *s, const struct pod *author)
 			  s->process->pod->name);
 }
 
+/* Published: all pods that a leader in failsafe mode counts on, itself among them, were deleted by force while their nodes go on. */
+static bool nobody_is_counted_on(const struct checker *c, const struct server *s)
+{
+	bool left = s->process->pod->current;
+	for (int i = 0; i < world->pod_count; i++)
+		left |= world->pods[i]->current && strstr(c->named, world->pods[i]->uid) != NULL;
+	return world->options.failsafe && !left;
+}
+
 /* Whoever could commit under an earlier lease is dead before the lock can change hands (safety.md 3). */
 static void check_theft(const struct checker *c, const struct pod *author)
 {
@@ -212,7 +222,7 @@ static void check_theft(const struct checker *c, const struct pod *author)
 			continue;
 		if (s->supervisor && supervisor_is_unguarded(s->supervisor))
 			check_unguarded(s, author);
-		else if (!nobody_could_know(s, author))
+		else if (!nobody_could_know(s, author) && !nobody_is_counted_on(c, s))
 			violation("I1", "%s (%s) takes the lock while %s (%s) can commit", author->name, author->uid,
 				  s->process->pod->name, s->process->pod->uid);
 	}
@@ -335,6 +345,7 @@ void check_api_change(const struct api_change *change)
 	else if (strcmp(now.leader, c->record.leader) != 0 || strcmp(now.acquire_time, c->record.acquire_time) != 0)
 		c->holder = NULL; /* restored or deleted: whose it is cannot be told */
 	c->record = now;
+	text_copy(c->named, sizeof(c->named), annotation(change->object, "howdah.io/failsafe-uids"));
 }
 
 /* ---- I4, I6 ---- */
@@ -412,7 +423,8 @@ void check_fenced(struct supervisor *s)
 static int64_t recovery_bound_us(void)
 {
 	const struct sim_options *o = &world->options;
-	return (o->ttl_max_s + 2 * o->loop_wait_s + 2 * o->retry_timeout_s + 60) * SECOND_US;
+	int64_t restore_s = o->restores ? 150 : 0; /* and attempts that fail */
+	return (o->ttl_max_s + 2 * o->loop_wait_s + 2 * o->retry_timeout_s + 60 + restore_s) * SECOND_US;
 }
 
 static bool label_is_right(const struct checker *c, int *routed)

@@ -117,7 +117,8 @@ static void next_phase(struct faults *f)
 		f->phase_ends = world->now + sim_between(60, 400) * SECOND_US;
 	} else {
 		heal(f);
-		f->phase_ends = world->now + sim_between(150, 300) * SECOND_US;
+		f->phase_ends = world->now + (world->options.restores ? 200 : 0) * SECOND_US +
+				sim_between(150, 300) * SECOND_US;
 	}
 	sim_trace("PHASE %s", !f->stormy ? "quiet" : f->mild ? "mild faults" : "faults");
 }
@@ -196,7 +197,8 @@ void faults_init(void)
 	f->times[1] = world->options.loop_wait_s;
 	f->times[2] = world->options.retry_timeout_s;
 	f->hard_since_calm = true;
-	f->phase_ends = world->options.quiet ? INT64_MAX : world->now + sim_between(120, 240) * SECOND_US;
+	int64_t calm_s = world->options.restores ? sim_between(3, 120) : sim_between(120, 240); /* or in its midst */
+	f->phase_ends = world->options.quiet ? INT64_MAX : world->now + calm_s * SECOND_US;
 	f->next = sim_after(10 * SECOND_US, NULL, on_next, NULL);
 	if (world->options.busybody && !world->options.quiet)
 		sim_after(20 * SECOND_US, NULL, on_busybody, NULL);

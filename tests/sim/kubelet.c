@@ -15,7 +15,7 @@ static const char config_format[] =
 	"restapi: {listen: '0.0.0.0:8008'}\n"
 	"bootstrap: {dcs: {ttl: %lld, loop_wait: %lld, retry_timeout: %lld,"
 	" primary_start_timeout: %lld, maximum_lag_on_failover: %lld, failsafe_mode: %s,"
-	" postgresql: {use_slots: true}}}\n"
+	" postgresql: {use_slots: true}}%s}\n"
 	"kubernetes: {labels: {application: howdah}, use_endpoints: %s, ports: [{port: 5432}]}\n"
 	"howdah: {route: %s}\n"
 	"postgresql: {listen: '0.0.0.0:5432', data_dir: /data/pg,"
@@ -95,7 +95,8 @@ static void write_config(void)
 	assert(f);
 	fprintf(f, config_format, (long long)o->ttl_s, (long long)o->loop_wait_s, (long long)o->retry_timeout_s,
 		(long long)o->start_timeout_s, (long long)o->lag_bytes, o->failsafe ? "true" : "false",
-		o->endpoints ? "true" : "false", o->slices ? "slice" : "label");
+		o->restores ? ", method: backup, backup: {command: restore}" : "", o->endpoints ? "true" : "false",
+		o->slices ? "slice" : "label");
 	fclose(f);
 }
 

@@ -14,7 +14,7 @@ struct campaign {
 	double hours; /* a seed */
 	bool trace, quiet, faults_must_strike, brief;
 	const char *ignored, *only, *faults; /* invariants that are not looked at; that alone are; kinds of faults */
-	bool bad_clocks, one_clock, slices;
+	bool bad_clocks, one_clock, slices, restores;
 	int64_t start_timeout_s, lag_bytes;
 	int64_t loop_wait_s;
 	struct sim_counters sum;
@@ -54,6 +54,7 @@ static void choose_options(struct sim_options *o, const struct campaign *c, uint
 	o->busybody = (h >> 25) % 4 == 0;
 	o->endpoints &= !c->slices;
 	o->slices = !o->endpoints && (c->slices || (h >> 45) % 3 == 0);
+	o->restores = c->restores || (h >> 10) % 4 == 0;
 	o->bad_clocks |= c->bad_clocks;
 	o->one_clock = c->one_clock;
 	o->start_timeout_s = c->start_timeout_s;
@@ -138,12 +139,25 @@ static int run_campaign(struct campaign *c)
 }
 
 static const struct option long_options[] = {
-	{ "seeds", 1, NULL, 'n' },      { "from", 1, NULL, 'f' },          { "seed", 1, NULL, 's' },
-	{ "hours", 1, NULL, 'h' },      { "mutant", 1, NULL, 'm' },        { "trace", 0, NULL, 't' },
-	{ "quiet", 0, NULL, 'q' },      { "brief", 0, NULL, 'b' },         { "loop-wait", 1, NULL, 'l' },
-	{ "ignore", 1, NULL, 'i' },     { "only", 1, NULL, 'o' },          { "faults", 1, NULL, 'F' },
-	{ "bad-clocks", 0, NULL, 'c' }, { "one-clock", 0, NULL, 'C' },     { "slices", 0, NULL, 'r' },
-	{ "lag", 1, NULL, 'L' },        { "start-timeout", 1, NULL, 'S' }, { 0 },
+	{ "seeds", 1, NULL, 'n' },
+	{ "from", 1, NULL, 'f' },
+	{ "seed", 1, NULL, 's' },
+	{ "hours", 1, NULL, 'h' },
+	{ "mutant", 1, NULL, 'm' },
+	{ "trace", 0, NULL, 't' },
+	{ "quiet", 0, NULL, 'q' },
+	{ "brief", 0, NULL, 'b' },
+	{ "loop-wait", 1, NULL, 'l' },
+	{ "ignore", 1, NULL, 'i' },
+	{ "only", 1, NULL, 'o' },
+	{ "faults", 1, NULL, 'F' },
+	{ "bad-clocks", 0, NULL, 'c' },
+	{ "one-clock", 0, NULL, 'C' },
+	{ "slices", 0, NULL, 'r' },
+	{ "restores", 0, NULL, 'R' },
+	{ "lag", 1, NULL, 'L' },
+	{ "start-timeout", 1, NULL, 'S' },
+	{ 0 },
 };
 
 static void take_switch(struct campaign *c, int option)
@@ -154,6 +168,7 @@ static void take_switch(struct campaign *c, int option)
 	c->bad_clocks |= option == 'c';
 	c->one_clock |= option == 'C';
 	c->slices |= option == 'r';
+	c->restores |= option == 'R';
 }
 
 static void take_text(struct campaign *c, int option, const char *value)

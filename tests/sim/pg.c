@@ -112,6 +112,8 @@ void driver_look_at_data(struct postgres *pg)
 	in->was_primary = v->data == DATA_OK && !v->standby_signal && v->control != CONTROL_SHUT_DOWN_IN_RECOVERY &&
 			  v->control != CONTROL_IN_ARCHIVE_RECOVERY;
 	in->bootstrap_attempt = v->bootstrap;
+	in->restored = v->bootstrap && v->restored;
+	in->recovers = in->restored && v->recovers;
 	in->armed_timeline = v->armed_timeline;
 	in->roles_made = v->roles_made;
 	if (v->armed_timeline == 0 || !lease_token_from_text(&in->armed_token, v->armed_token))
@@ -396,7 +398,12 @@ void postgres_initdb(struct postgres *pg)
 	driver_job_begin(pg, PG_JOB_INITDB);
 }
 
-void postgres_clone(struct postgres *pg, const struct upstream *from)
+void postgres_restore(struct postgres *pg)
+{
+	driver_job_begin(pg, PG_JOB_RESTORE);
+}
+
+void postgres_clone(struct postgres *pg, const struct upstream *from, UNUSED bool basebackup)
 {
 	if (driver_job_begin(pg, PG_JOB_CLONE))
 		pg->upstream = *from;
@@ -485,7 +492,8 @@ void postgres_wipe(struct postgres *pg)
 void postgres_cancel_job(struct postgres *pg)
 {
 	struct message m = { .type = FRAME_KILL };
-	if (pg->instance.job == PG_JOB_INITDB || pg->instance.job == PG_JOB_CLONE || pg->instance.job == PG_JOB_REWIND)
+	enum pg_job job = pg->instance.job;
+	if (job == PG_JOB_INITDB || job == PG_JOB_RESTORE || job == PG_JOB_CLONE || job == PG_JOB_REWIND)
 		(void)driver_send(pg, &m);
 }
 

@@ -6,7 +6,9 @@
 void driver_job_over(struct postgres *pg, bool ok, const char *why)
 {
 	struct instance *in = &pg->instance;
-	if (ok) {
+	if (ok && in->job == PG_JOB_ASIDE && in->failed_job == PG_JOB_START_PRIMARY) {
+		sim_trace("%s: what a failure left is cleared away", pg->process->pod->name);
+	} else if (ok) {
 		in->failed_job = PG_JOB_NONE;
 		in->failures = 0;
 	} else {
@@ -111,10 +113,12 @@ static void wait_until_up(struct postgres *pg, enum pg_tree wanted, bool in_reco
 		driver_job_over(pg, false, "it did not come up");
 		return;
 	}
-	if (in->tree == wanted && in->answers && in->in_recovery == in_recovery)
+	if (in->tree == wanted && in->answers && in->in_recovery == in_recovery) {
+		in->recovers &= in_recovery;
 		driver_job_over(pg, true, "");
-	else if (in->tree == wanted && !pg->probe_answer)
+	} else if (in->tree == wanted && !pg->probe_answer) {
 		postgres_probe(pg);
+	}
 }
 
 static void turn_start(struct postgres *pg, bool as_primary)
@@ -196,6 +200,7 @@ static void make_empty(struct volume *v)
 	v->data = DATA_EMPTY;
 	v->at.branch = -1;
 	v->changing = v->rewinding = v->bootstrap = v->roles_made = v->standby_signal = false;
+	v->restored = v->recovers = false;
 	v->armed_timeline = v->next_timeline = v->rewind_timeline = 0;
 	v->armed_token[0] = v->system_identifier[0] = '\0';
 	v->control = CONTROL_UNKNOWN;
@@ -220,7 +225,8 @@ static void turn_run(struct postgres *pg, enum job_kind kind)
 			return;
 		}
 		v->changing = true;
-		v->bootstrap = kind == JOB_INITDB;
+		v->bootstrap = kind == JOB_INITDB || kind == JOB_RESTORE;
+		v->restored = kind == JOB_RESTORE;
 		v->roles_made = false;
 		v->armed_timeline = 0;
 		struct message m = { .type = FRAME_RUN, .job = kind };
@@ -301,13 +307,19 @@ static void turn_aside(struct postgres *pg)
 static void turn_roles(struct postgres *pg)
 {
 	if (pg->step++ == 0) {
-		loop_timer_set(pg->step_timer, sim_between(20, 600));
+		bool long_command = driver_volume(pg)->restored; /* post_bootstrap has more to do there */
+		loop_timer_set(pg->step_timer, sim_between(20, long_command ? 20000 : 600));
 		return;
 	}
 	const struct server *s = driver_server(pg);
 	bool ok = driver_sql_answers(s) && s->phase == SERVER_PRIMARY;
-	if (ok)
-		driver_volume(pg)->roles_made = pg->instance.roles_made = true;
+	struct volume *v = driver_volume(pg);
+	if (ok) {
+		/* a recovery chose it when it ended */
+		v->armed_timeline = pg->instance.armed_timeline = pg->instance.timeline;
+		v->restored = pg->instance.restored = false;
+		v->roles_made = pg->instance.roles_made = true;
+	}
 	driver_job_over(pg, ok, "the server does not answer");
 }
 
@@ -333,6 +345,9 @@ void driver_job_turn(struct postgres *pg)
 		break;
 	case PG_JOB_INITDB:
 		turn_run(pg, JOB_INITDB);
+		break;
+	case PG_JOB_RESTORE:
+		turn_run(pg, JOB_RESTORE);
 		break;
 	case PG_JOB_CLONE:
 		turn_run(pg, JOB_CLONE);

@@ -10,7 +10,7 @@
 /* A connection has a buffer of its own; the listener's backlog holds some more. */
 enum { QUEUE_MAX = 288, QUEUE_OF_ONE = 256, REPLIES_MAX = 64 };
 
-enum job_kind { JOB_NONE, JOB_INITDB, JOB_CLONE, JOB_REWIND, JOB_LOOK };
+enum job_kind { JOB_NONE, JOB_INITDB, JOB_CLONE, JOB_REWIND, JOB_RESTORE, JOB_LOOK };
 
 struct message {
 	enum frame_type type; /* 0: the agent's end was closed */

@@ -176,12 +176,20 @@ static void become_primary(struct server *s, bool promoted)
 	each_server(receive_soon, s);
 }
 
+static void on_crashed_down(void *arg);
+
 static void on_started(void *arg)
 {
 	struct server *s = arg;
 	s->step = NULL;
+	if (s->as_primary && s->volume->recovers && sim_chance(100)) {
+		on_crashed_down(s); /* it did not come to its target */
+		return;
+	}
 	if (s->as_primary) {
-		become_primary(s, false);
+		bool recovered = s->volume->recovers;
+		s->volume->recovers = false;
+		become_primary(s, recovered);
 	} else {
 		s->phase = SERVER_STANDBY;
 		s->volume->control = CONTROL_IN_ARCHIVE_RECOVERY;
@@ -205,7 +213,12 @@ bool server_start(struct supervisor *sup, bool as_primary)
 	check_server_started(s);
 	if (v->data != DATA_OK)
 		return false;
-	s->step = sim_after(sim_skewed(120 * MS_US, 3 * SECOND_US, 15 * SECOND_US), s->process, on_started, s);
+	bool recovers = as_primary && v->recovers;
+	if (recovers)
+		v->control = CONTROL_IN_ARCHIVE_RECOVERY;
+	s->step = sim_after(recovers ? sim_skewed(1 * SECOND_US, 15 * SECOND_US, 45 * SECOND_US)
+				     : sim_skewed(120 * MS_US, 3 * SECOND_US, 15 * SECOND_US),
+			    s->process, on_started, s);
 	return true;
 }
 

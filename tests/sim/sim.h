@@ -76,6 +76,7 @@ struct sim_options {
 	bool one_clock;                     /* RAW is no better: both up to 3 % off */
 	bool failsafe;                      /* failsafe_mode is on */
 	bool can_rewind;                    /* checksums, or hint bits in the WAL */
+	bool restores;                      /* new clusters are made out of one and the same backup */
 	bool busybody;                      /* somebody annotates the leader object all the time */
 	int64_t start_timeout_s, lag_bytes; /* primary_start_timeout, maximum_lag_on_failover */
 	bool trace;
@@ -266,6 +267,7 @@ struct position {
 	uint64_t lsn;
 };
 struct wal {
+	struct position backup; /* what new clusters are restored from; branch -1: nobody has asked for it yet */
 	struct branch *branches;
 	int count, size;
 };
@@ -280,6 +282,7 @@ uint64_t wal_left_at(int of, uint32_t timeline);
 /* The branch with this timeline number in the history of `of`; -1: none. */
 int wal_ancestor(int of, uint32_t timeline);
 bool wal_rewind(struct position *at, struct position source); /* false: nothing in common */
+struct position wal_backup(void);
 void wal_history(int of, struct history *history);
 
 /* ---- server.c: the data directory and the processes on it ---- */
@@ -294,6 +297,8 @@ struct volume {
 	bool standby_signal;
 	bool changing;            /* the marker of an unfinished change */
 	bool bootstrap;           /* the marker of our own attempt */
+	bool restored;            /* ... which says that it was made out of a backup */
+	bool recovers;            /* recovery.signal: it promotes itself when it comes to the end */
 	uint32_t rewind_timeline; /* ... onto this one, of that member */
 	char rewind_source[NAME_SIZE];
 	bool rewinding; /* with changing: by a rewind */

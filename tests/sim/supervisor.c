@@ -414,6 +414,24 @@ static void on_initdb_done(void *arg)
 	job_end(s, ok);
 }
 
+/* Whoever restores it gets the same system, at the same place. */
+static void on_restore_done(void *arg)
+{
+	struct supervisor *s = arg;
+	struct volume *v = s->pod->volume;
+	s->job_done = NULL;
+	bool ok = !sim_chance(100);
+	if (ok) {
+		v->data = DATA_OK;
+		v->at = wal_backup();
+		v->control = CONTROL_IN_PRODUCTION;
+		v->standby_signal = false;
+		v->recovers = true;
+		text_copy(v->system_identifier, sizeof(v->system_identifier), "7000000000000099999");
+	}
+	job_end(s, ok);
+}
+
 static void on_clone_done(void *arg)
 {
 	struct supervisor *s = arg;
@@ -473,6 +491,11 @@ static enum reply_code handle_run(struct supervisor *s, const struct message *m)
 	case JOB_INITDB:
 		s->job_done = sim_after(sim_skewed(300 * MS_US, 3 * SECOND_US, 15 * SECOND_US), s->process,
 					on_initdb_done, s);
+		break;
+	case JOB_RESTORE: /* it may take longer than a ttl */
+		v->data = DATA_INVALID;
+		s->job_done = sim_after(sim_skewed(1 * SECOND_US, 15 * SECOND_US, 45 * SECOND_US), s->process,
+					on_restore_done, s);
 		break;
 	case JOB_CLONE: {
 		struct server *u = server_at(m->host, 5432);

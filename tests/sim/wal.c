@@ -9,6 +9,7 @@ void wal_init(void)
 {
 	world->wal = calloc(1, sizeof(*world->wal));
 	assert(world->wal);
+	world->wal->backup.branch = -1;
 }
 
 void wal_finish(void)
@@ -34,6 +35,17 @@ const struct branch *wal_branch(int id)
 {
 	assert(id >= 0 && id < world->wal->count);
 	return &world->wal->branches[id];
+}
+
+/* Two clusters that are restored from it are one up to here, and PostgreSQL cannot tell that they are two behind it. */
+struct position wal_backup(void)
+{
+	struct position *backup = &world->wal->backup;
+	if (backup->branch < 0) {
+		*backup = (struct position){ wal_branch_new(-1, 1, 1 << 24), 1 << 24 };
+		wal_append(backup, 1 << 20);
+	}
+	return *backup;
 }
 
 void wal_append(struct position *at, uint64_t bytes)

@@ -27,9 +27,9 @@ struct driver {
 static const char *const trees[] = { "unknown",   "down",    "starting", "standby",
 				     "promoting", "primary", "stopping", "fencing" };
 static const char *const dirs[] = { "unknown", "empty", "ok", "invalid", "unreadable", "marked" };
-static const char *const jobs[] = { "none",    "initdb", "post_bootstrap", "clone", "start_standby", "start_primary",
-				    "promote", "stop",   "follow",         "aside", "inspect",       "rewind",
-				    "wipe" };
+static const char *const jobs[] = { "none",          "initdb",  "post_bootstrap", "clone",  "start_standby",
+				    "start_primary", "promote", "stop",           "follow", "aside",
+				    "inspect",       "rewind",  "wipe",           "restore" };
 static_assert(ARRAY_SIZE(jobs) == PG_JOB_COUNT, "a name for every job");
 
 static void print_state(void *arg)
@@ -200,7 +200,7 @@ static bool act_on_cluster(struct driver *d, char *const words[])
 	const char *verb = words[0];
 	struct upstream upstream = upstream_of(words);
 	if (text_equal(verb, "clone"))
-		postgres_clone(d->pg, &upstream);
+		postgres_clone(d->pg, &upstream, false);
 	else if (text_equal(verb, "standby"))
 		postgres_start_standby(d->pg, &upstream);
 	else if (text_equal(verb, "follow"))

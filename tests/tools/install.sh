@@ -4,7 +4,8 @@
 set -euo pipefail
 packages=(gcc libc6-dev make pkg-config libuv1-dev libwebsockets-dev libwebsockets-evlib-uv libcurl4-openssl-dev libssl-dev
 	libpq-dev libyaml-dev libcjson-dev postgresql-15 openssl iproute2 iptables python3 python3-psycopg2 python3-yaml)
-for_tests=(clang clang-format codespell libcmocka-dev libclang-rt-14-dev llvm lld python3-pytest python3-pytest-xdist)
+for_tests=(clang clang-format codespell libcmocka-dev libclang-rt-14-dev llvm lld python3-pytest python3-pytest-xdist
+	pgbackrest)
 for_nodes=(containerd runc containernetworking-plugins conntrack ethtool socat debootstrap buildah)
 case ${1:-tests} in
 e2e) packages+=("${for_tests[@]}" "${for_nodes[@]}") ;;
