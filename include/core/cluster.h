@@ -82,6 +82,7 @@ struct member {
 	enum revision_change change;
 	bool patched;            /* its sidecar got the wanted image, and its revision does not say so yet */
 	bool sidecar_replaced;   /* ... and runs with it */
+	bool sidecar_pending;    /* it got some image, wanted then or now, and still runs with the one before */
 	int64_t sidecar_away_ms; /* how long that took, where it was replaced for the wanted revision; -1: unknown */
 };
 

@@ -234,6 +234,7 @@ static const struct field member_fields[] = {
 	WORD(member, change, change_words),
 	F(member, patched),
 	F(member, sidecar_replaced),
+	F(member, sidecar_pending),
 	F(member, sidecar_away_ms),
 };
 static const struct shape member_shape = SHAPE(member, member_fields);

@@ -150,9 +150,10 @@ static bool streams(const struct situation *s, const struct member *m)
 	       lag <= (uint64_t)s->settings->maximum_lag_on_failover_bytes;
 }
 
+/* Whoever is still to lose its sidecar by an earlier step is not well, whatever is wanted by now. */
 static bool is_well(const struct situation *s, const struct member *m)
 {
-	return !m->deleting && (is_us(s, m) ? is_primary_up(s) : streams(s, m));
+	return !m->deleting && (is_us(s, m) ? is_primary_up(s) : streams(s, m) && !m->sidecar_pending);
 }
 
 /* A copy that is being made is not begun anew. */

@@ -53,7 +53,7 @@ MUTANTS = {
          ["--faults", "ttl,leader object deleted,agent killed,API outage,cut from the API,agent frozen"]),
     37: ("a leader object that is gone is made anew although another has led since", "I1", 400, 1,
          ["--faults", "machine paused,leader object deleted"]),
-    38: ("failsafe counts on a name, not on a pod", "I1", 300, 1,
+    38: ("failsafe counts on a name, not on a pod", "I1", 600, 1,
          ["--faults", "twin,cut from the API"]),
     41: ("roll-out goes on while a pod is not back", "I13", 60, 1, ["--faults", "template,no pod is made"]),
     42: ("roll-out goes on while a member does not stream", "I13", 60, 1, ["--faults", "template,no pod is made"]),

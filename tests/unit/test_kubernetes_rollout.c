@@ -161,10 +161,11 @@ static void the_image_is_patched_by_version_and_marked(void **state UNUSED)
 	      SET_POD("pg-1", "10", "batman-1", "\"howdah.io/sidecar\":\"batman-2 c://1\"", SIDECAR("c://1", "")));
 	assert_true(pod("pg-1")->patched);
 	assert_false(pod("pg-1")->sidecar_replaced);
+	assert_true(pod("pg-1")->sidecar_pending);
 	feed(watch_of("pods"),
 	     EVENT("MODIFIED", SET_POD("pg-1", "11", "batman-1", "\"howdah.io/sidecar\":\"batman-2 c://1\"",
 				       SIDECAR("c://2", ENDED("c://1")))));
-	assert_true(pod("pg-1")->sidecar_replaced);
+	assert_true(pod("pg-1")->sidecar_replaced && !pod("pg-1")->sidecar_pending);
 	assert_int_equal(pod("pg-1")->sidecar_away_ms, 4000);
 }
 

@@ -165,6 +165,16 @@ static void a_member_that_does_not_stream_stops_it(void **state UNUSED)
 	assert_int_equal(p.updated, 1);
 }
 
+/* Its node stood still, and another revision is wanted by now. */
+static void a_sidecar_that_an_earlier_step_replaces_stops_it(void **state UNUSED)
+{
+	begun(CHANGE_MORE);
+	assert_step("evict", "shop-1");
+	member(2)->change = CHANGE_NONE;
+	member(2)->sidecar_pending = true;
+	assert_step("unwell", "shop-1");
+}
+
 static void a_member_that_lags_stops_it(void **state UNUSED)
 {
 	begun(CHANGE_MORE);
@@ -293,6 +303,7 @@ int main(void)
 		T(slow_pulls_of_replicas_make_the_leader_hand_over),
 		T(a_cluster_of_one_is_updated_where_it_stands),
 		T(a_member_that_does_not_stream_stops_it),
+		T(a_sidecar_that_an_earlier_step_replaces_stops_it),
 		T(a_member_that_lags_stops_it),
 		T(a_member_whose_pod_speaks_of_another_timeline_stops_it),
 		T(a_broken_old_pod_goes_first),

@@ -118,6 +118,7 @@ static void read_member(const struct rollout *r, const struct object *pod, struc
 	bool labelled = member->change == CHANGE_NONE;
 	member->patched = marked && !labelled;
 	member->sidecar_replaced = marked && is_replaced(status, &mark);
+	member->sidecar_pending = mark.revision[0] != '\0' && !is_replaced(status, &mark);
 	member->sidecar_away_ms = marked && member->sidecar_replaced ? away_ms(status, &mark) : -1;
 }
 
