@@ -136,7 +136,8 @@ static void check_one_writer(const struct checker *c)
 	const struct server *first = NULL;
 	for (int i = 0; i < c->writer_count; i++) {
 		const struct server *s = c->writers[i];
-		if (!can_commit_now(s) || is_excused(s) || (s->supervisor && supervisor_is_unguarded(s->supervisor)))
+		if (!can_commit_now(s) || is_excused(s) || s->process->pod->let_go ||
+		    (s->supervisor && supervisor_is_unguarded(s->supervisor)))
 			continue;
 		if (first)
 			violation("I1", "%s (%s) and %s (%s) can both commit", first->process->pod->name,
@@ -205,12 +206,13 @@ static void check_unguarded(const struct server *s, const struct pod *author)
 }
 
 /* Published: all pods that a leader in failsafe mode counts on, itself among them, were deleted by force while their nodes go on. */
-static bool nobody_is_counted_on(const struct checker *c, const struct server *s)
+static bool is_let_go(const struct checker *c, struct pod *pod)
 {
-	bool left = s->process->pod->current;
+	bool left = pod->current;
 	for (int i = 0; i < world->pod_count; i++)
 		left |= world->pods[i]->current && strstr(c->named, world->pods[i]->uid) != NULL;
-	return world->options.failsafe && !left;
+	pod->let_go |= world->options.failsafe && !left;
+	return pod->let_go;
 }
 
 /* Whoever could commit under an earlier lease is dead before the lock can change hands (safety.md 3). */
@@ -222,7 +224,7 @@ static void check_theft(const struct checker *c, const struct pod *author)
 			continue;
 		if (s->supervisor && supervisor_is_unguarded(s->supervisor))
 			check_unguarded(s, author);
-		else if (!nobody_could_know(s, author) && !nobody_is_counted_on(c, s))
+		else if (!nobody_could_know(s, author) && !is_let_go(c, s->process->pod))
 			violation("I1", "%s (%s) takes the lock while %s (%s) can commit", author->name, author->uid,
 				  s->process->pod->name, s->process->pod->uid);
 	}

@@ -182,6 +182,7 @@ struct pod {
 	int sidecar_number;                          /* its containers so far */
 	int64_t sidecar_began, sidecar_ended;
 	bool ready;
+	bool let_go;             /* another one leads, and the store could not know that it goes on in failsafe mode */
 	int64_t renewed_sent_at; /* when it sent the last write of the lock that landed as a renewal or acquisition */
 	long lease;              /* the number of the last one that it had */
 	int64_t label_off_at;    /* when another one took the leader's label off it; 0: never */
