@@ -2,15 +2,30 @@
  * long as the last of them. */
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "supervisor/supervisor.h"
 
+/* The data directory of a new volume may be several directories below it, as in the official images from 18 on. What
+ * cannot be made shows when the lock is to be made there. */
+static void make_parents(const char *data_dir)
+{
+	char path[PATH_SIZE];
+	if (!TEXT_JOIN(path, data_dir))
+		return;
+	for (char *at = path; (at = strchr(at + 1, '/')) != NULL; *at = '/') {
+		*at = '\0';
+		(void)!mkdir(path, 0700);
+	}
+}
+
 static bool lock_file(struct supervisor *s)
 {
 	char path[PATH_SIZE];
+	make_parents(s->data_dir);
 	if (!TEXT_JOIN(path, s->data_dir, ".howdah") || (mkdir(path, 0700) < 0 && errno != EEXIST) ||
 	    !TEXT_JOIN(path, s->data_dir, ".howdah/lock"))
 		return false;

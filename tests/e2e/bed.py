@@ -281,7 +281,9 @@ class Bed:
         wait(self._all_ready, "all nodes ready again", READY_S)
 
     def remove_namespace(self, name):
-        """With everything in it, and the volumes that it used are new again."""
+        """With everything in it, and the volumes that it used are new again. Pods first: a leader whose account went before it
+        cannot give the lock back, and waits."""
+        self.kubectl("delete", "statefulsets", "--all", "--cascade=foreground", "--ignore-not-found", namespace=name, timeout=180)
         self.kubectl("delete", "namespace", name, "--ignore-not-found", timeout=180)
         self.make_volumes()
 

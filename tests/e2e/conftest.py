@@ -1,6 +1,9 @@
 """One bed of three nodes for a run; a namespace under the restricted profile and a release for each module or test."""
 import functools
+import http.client
+import sys
 import time
+import types
 
 import pytest
 
@@ -8,6 +11,9 @@ import bed as bedlib
 import client as clientlib
 import images
 import release as releaselib
+from api import ApiError
+
+_NONE = types.SimpleNamespace(params={})
 
 
 @pytest.fixture(scope="session")
@@ -23,7 +29,20 @@ def archives(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def bed(archives):
+def versions(request, archives):
+    """{major: archive, or why there is none} of what tests ask for by a parameter `major`."""
+    wanted = {item.callspec.params["major"] for item in request.session.items if "major" in getattr(item, "callspec", _NONE).params}
+    made = {}
+    for major in sorted(wanted):
+        try:
+            made[major] = images.version_archive(major)
+        except bedlib.Unavailable as why:
+            made[major] = why
+    return made
+
+
+@pytest.fixture(scope="session")
+def bed(archives, versions):
     try:
         with bedlib.started(archives) as started:
             print(f"bed_s: {started.start_s:.1f}")
@@ -56,8 +75,16 @@ def pytest_runtest_makereport(item):
     report = (yield).get_result()
     bed = item.funcargs.get("bed") if hasattr(item, "funcargs") else None
     if report.failed and bed and report.when != "teardown":
+        print(f"\n===== {report.nodeid}\n{report.longreprtext[-2000:]}", file=sys.stderr)
         for release in bed.releases:
-            release.tell()
+            tell(release)
+
+
+def tell(release):
+    try:
+        release.tell()
+    except (ApiError, OSError, http.client.HTTPException) as error:  # the API server is what the test took away
+        print(f"{release.namespace}: {error!r}", file=sys.stderr)
 
 
 @pytest.fixture

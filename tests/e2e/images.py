@@ -58,6 +58,12 @@ def postgres_archive(major=15):
     return _kept(f"postgres-{major}", source, postgres_name(major), lambda name: _build_postgres(name, major))
 
 
+def version_archive(major):
+    """PostgreSQL of another major version; raises Unavailable where it cannot be had."""
+    source = [HERE / "images" / "versions.Dockerfile", ROOT / "tests/tools/postgres.sh"]
+    return _kept(f"postgres-{major}", source, postgres_name(major), lambda name: _build_version(name, major))
+
+
 def sidecar_archives(directory):
     """Ours, and the same program as another image."""
     ensure_base()
@@ -96,6 +102,19 @@ def _build_postgres(name, major):
     ensure_base()
     folder = HERE / "images"
     _run("buildah", "bud", *FLAGS.split(), "--build-arg", f"MAJOR={major}", "-t", name, "-f", folder / "postgres.Dockerfile", folder)
+
+
+def _build_version(name, major):
+    got = subprocess.run([ROOT / "tests/tools/postgres.sh", str(major)], capture_output=True, text=True)
+    if got.returncode == 3:
+        raise Unavailable(got.stderr.strip().splitlines()[-1])
+    if got.returncode:
+        raise RuntimeError(got.stderr)
+    ensure_base()
+    programs = pathlib.Path(got.stdout.strip())
+    tree = programs.parents[2]
+    _run("buildah", "bud", *FLAGS.split(), "--build-arg", f"BIN={programs.relative_to(tree)}", "-t", name,
+         "-f", HERE / "images" / "versions.Dockerfile", tree)
 
 
 def _kept(what, sources, name, build):

@@ -64,11 +64,11 @@ class Pod:
 
 
 class Release:
-    """`settings` go to Helm as they are: KEY=VALUE, over what every cluster here has."""
+    """`settings` go to Helm as they are: KEY=VALUE, over what every cluster here has. `postgres` is another image of it."""
 
-    def __init__(self, bed, namespace, name="shop", settings=()):
+    def __init__(self, bed, namespace, name="shop", settings=(), postgres=None):
         self.bed, self.namespace, self.name = bed, namespace, name
-        self.settings = settings
+        self.settings, self.postgres = settings, postgres or images.postgres_name()
         self.api = bed.control.admin
         self.since = bed.control.mark()
         self.user = f"system:serviceaccount:{namespace}:{name}"
@@ -97,7 +97,7 @@ class Release:
         return [word for setting in self.settings for word in ("--set", setting)]
 
     def _values(self):
-        sidecar, postgres = (name.rpartition(":")[::2] for name in (images.SIDECAR, images.postgres_name()))
+        sidecar, postgres = (name.rpartition(":")[::2] for name in (images.SIDECAR, self.postgres))
         return {
             "fullnameOverride": self.name, "image": {"repository": sidecar[0], "tag": sidecar[1]},
             "postgres": {"image": {"repository": postgres[0], "tag": postgres[1]},
@@ -163,6 +163,24 @@ class Release:
             print(f"\n===== {pod.name}: {json.dumps(pod.object['status'], indent=1)[-3000:]}", file=out)
             for container in ("howdah", "postgres"):
                 print(f"----- {pod.name}, {container}\n{_calm(lambda p=pod, c=container: p.log(c, '--tail=60'))}", file=out)
+
+
+def wait_text(read, words, what, timeout_s=90):
+    """Until all of these words are in what is read, wherever lines are broken; complains with what was read last, be it a refusal."""
+    seen = ""
+
+    def has_all():
+        nonlocal seen
+        try:
+            seen = " ".join(read().split())
+        except RuntimeError as refused:
+            seen = str(refused)
+            return None
+        return seen if all(word in seen for word in words) else None
+    try:
+        return wait(has_all, f"{what}: {words}", timeout_s)
+    except TimeoutError as late:
+        raise TimeoutError(f"{late}; it is: {seen[-1500:]}") from late
 
 
 def _calm(question):
