@@ -138,9 +138,10 @@ static void on_look(void *arg)
 {
 	struct agent *agent = arg;
 	uint64_t config = agent->config_path[0] != '\0' ? stamp_config(agent) : 0, tls = stamp_tls(agent);
+	/* each for itself: a configuration that cannot be read must not keep a renewed certificate out */
 	if (config != agent->config_stamp)
 		agent_reload_soon(agent);
-	else if (tls != agent->tls_stamp)
+	if (tls != agent->tls_stamp)
 		take_up_certificates(agent);
 	agent->config_stamp = config;
 	agent->tls_stamp = tls;

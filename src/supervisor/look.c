@@ -80,8 +80,8 @@ void look_begin(struct supervisor *s)
 {
 	if (s->look_fd >= 0)
 		return;
-	s->control_changed = false;
 	s->look_fd = ask_child(s, look_at_files);
+	s->control_changed = s->look_fd < 0; /* nobody has looked */
 	s->look_life = s->status.postmaster_count;
 }
 
@@ -114,6 +114,7 @@ int64_t look_due_us(struct supervisor *s)
 unsigned look_take(struct supervisor *s)
 {
 	int seen = s->look_fd < 0 ? NO_ANSWER : take(&s->look_fd);
+	s->control_changed |= seen == CHILD_DIED;
 	return seen < 0 || s->look_life != s->status.postmaster_count ? 0 : (unsigned)seen;
 }
 

@@ -251,7 +251,7 @@ static void the_leader_tells_the_positions_of_who_streams_from_it(void **state U
 {
 	create();
 	load(LIST("5", POD("pg-0", "4", STATUS(",\\\"xlog_location\\\":90")) "," POD(
-			       "pg-1", "5", STATUS(",\\\"xlog_location\\\":90"))),
+			       "pg-1", "5", STATUS(",\\\"howdah_version\\\":\\\"1\\\",\\\"xlog_location\\\":90"))),
 	     LIST("9", OBJECT("batman", "7",
 			      HELD ",\"howdah.io/positions\":\"{\\\"pg-1\\\":[120,110],\\\"pg-0\\\":[1]}\"")));
 	const struct member *told = cluster_member(dcs_view(dcs), "pg-1"),
@@ -266,6 +266,18 @@ static void the_leader_tells_the_positions_of_who_streams_from_it(void **state U
 	told = cluster_member(dcs_view(dcs), "pg-1");
 	assert_false(told->position_told);
 	assert_int_equal(told->xlog_lsn, 90);
+}
+
+/* It writes none, and leaves those of howdah's last leader standing: they would count for as long as it leads. */
+static void positions_that_patroni_left_standing_are_nobodys(void **state UNUSED)
+{
+	create();
+	load(LIST("5", POD("pg-0", "4", STATUS(",\\\"howdah_version\\\":\\\"1\\\",\\\"xlog_location\\\":190")) "," POD(
+			       "pg-1", "5", STATUS(",\\\"xlog_location\\\":200"))),
+	     LIST("9", OBJECT("batman", "7", HELD ",\"howdah.io/positions\":\"{\\\"pg-0\\\":[120,110]}\"")));
+	const struct member *member = cluster_member(dcs_view(dcs), "pg-0");
+	assert_false(member->position_told);
+	assert_int_equal(member->xlog_lsn, 190);
 }
 
 static void change_of_the_configuration_is_told_apart(void **state UNUSED)
@@ -346,6 +358,7 @@ int main(void)
 		TEST(positions_of_members_wake_nobody),
 		TEST(a_leader_object_that_is_not_there_is_looked_for_and_a_gap_is_told),
 		TEST(the_leader_tells_the_positions_of_who_streams_from_it),
+		TEST(positions_that_patroni_left_standing_are_nobodys),
 		TEST(change_of_the_configuration_is_told_apart),
 		TEST(unreadable_record_is_said_to_be_so),
 		TEST(stream_without_line_ends_is_given_up),

@@ -201,10 +201,13 @@ static struct json *map_of(const char *text)
 	return text != NULL && text[0] != '\0' ? json_parse(text, strlen(text), &err) : NULL;
 }
 
-/* As old as the leader's own position, so that a lag is one; what a pod says itself may be older. */
+/* As old as the leader's own position, so that a lag is one; what a pod says itself may be older. Patroni writes no positions, and
+ * leaves those of others standing. */
 static void read_positions(const struct object *leader, struct cluster *cluster)
 {
-	AUTO(json) struct json *positions = map_of(object_annotation(leader, ANNOTATION_POSITIONS));
+	const struct member *holder = cluster_member(cluster, cluster->leader.record.leader);
+	bool theirs = holder != NULL && holder->has_status && !holder->is_howdah;
+	AUTO(json) struct json *positions = theirs ? NULL : map_of(object_annotation(leader, ANNOTATION_POSITIONS));
 	for (int i = 0; i < cluster->member_count; i++) {
 		struct member *member = &cluster->members[i];
 		const struct json *first = json_first(json_get(positions, member->name));

@@ -96,7 +96,7 @@ def test_a_certificate_of_the_rest_api_is_replaced(make_cluster, watch, note):
     assert cluster.wait_ready() is successor
 
 
-@pytest.mark.parametrize("how", ["reload", "by itself"])
+@pytest.mark.parametrize("how", ["reload", "by itself", "beside settings that cannot be read"])
 def test_a_certificate_of_the_database_is_replaced(make_cluster, watch, how):
     cluster = make_cluster()
     for member in cluster.members:
@@ -108,14 +108,26 @@ def test_a_certificate_of_the_database_is_replaced(make_cluster, watch, how):
     session = connect(cluster, leader, "super-secret")
     assert session.info.ssl_in_use
     before = database_certificate(cluster, leader)
+    if how.startswith("beside"):  # both are found by one look
+        wait_for_a_look(leader)
+        leader.config.write_text("scope: [")
     certificate(leader.home, "server", "second")
     if how == "reload":
         assert leader.ask("/reload", {})[0] == 202
     wait(lambda: database_certificate(cluster, leader) not in (None, before), "new connections get the new one", 20)
+    if how.startswith("beside"):
+        wait(lambda: "the configuration is not read again" in leader.log(), "the settings were refused", 20)
     with session.cursor() as cursor:
         cursor.execute("select 1")
         assert cursor.fetchone() == (1,)
     session.close()
+
+
+def wait_for_a_look(member):
+    """Its files are looked at every five seconds: right afterwards two changes are found together."""
+    seen = member.log().count("the configuration was read again")
+    member.write_config()
+    wait(lambda: member.log().count("the configuration was read again") > seen, "it has looked at its files", 20)
 
 
 def database_certificate(cluster, member):
