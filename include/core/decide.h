@@ -125,6 +125,20 @@ enum move_step {
 	MOVE_GO      /* somebody fit is there: we stop, and give the lock over */
 };
 enum move_step move_decide(const struct situation *s);
+/* Why the lock's holder clears the wish. */
+enum move_end {
+	MOVE_END_NOT, /* it stands */
+	MOVE_END_DONE,
+	MOVE_END_ANOTHER_LEADS,
+	MOVE_END_PAUSED,
+	MOVE_END_NO_TIME,
+	MOVE_END_LATE,
+	MOVE_END_NOBODY_FIT,
+	MOVE_END_NO_HEIR,
+	MOVE_END_COUNT
+};
+enum move_end move_end_decide(const struct situation *s);
+const char *move_end_text(enum move_end end); /* "" for those that are no failure */
 /* Whether a move that was asked for at `since` could be carried out now, before it is accepted; MOVE_ASK: the others' answers are too
  * old, those from before `since` as a reason to refuse. */
 enum move_obstacle move_check(const struct situation *s, const struct move *move, struct instant since);
@@ -163,6 +177,7 @@ enum restart_step {
 	RESTART_DONE
 };
 enum restart_step restart_decide(const struct situation *s);
+const char *restart_drop_text(const struct situation *s); /* why, when that is RESTART_DROP */
 
 enum give_up {
 	GIVE_UP_NO,

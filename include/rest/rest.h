@@ -75,8 +75,8 @@ void rest_answer_error(struct rest_answer *answer, int status, const char *text)
 void rest_answer_config(struct rest_answer *answer);
 /* ORDER_MOVE was done, and `leader` leads now; it may be another one than was asked for. */
 void rest_answer_moved(struct rest_answer *answer, const char *leader);
-/* ORDER_MOVE: the failover object is gone and the leader is the same (waited_s 0), or nothing happened for so long. */
-void rest_answer_not_moved(struct rest_answer *answer, int waited_s);
+/* ORDER_MOVE: the failover object is gone and the leader is the same (waited_s 0), or nothing happened for so long. why: "" for not known. */
+void rest_answer_not_moved(struct rest_answer *answer, int waited_s, const char *why);
 /* What ORDER_MOVE is answered when it cannot be (412), by what is known now; MOVE_ASK and MOVE_POSSIBLE have no text. */
 void rest_answer_obstacle(const struct rest_order *order, enum move_obstacle obstacle, struct rest_answer *answer);
 /* One header more, in front of any of the above or behind it: `lsn` of ORDER_FAILSAFE. */

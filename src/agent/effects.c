@@ -156,14 +156,33 @@ static void wipe(struct agent *agent)
 	postgres_wipe(agent->pg);
 }
 
+static void move_cleared(void *arg, enum dcs_outcome outcome, const char *text)
+{
+	struct agent *agent = arg;
+	if (outcome == DCS_DONE && agent->move_why[0] != '\0')
+		agent_notice(agent, true, "MoveDropped", "%s", agent->move_why);
+	agent_store_done(agent, outcome, text);
+}
+
 static void clear_move(struct agent *agent)
 {
 	struct move none = { .asked = false };
-	const struct move *move = &dcs_view(agent->dcs)->move;
-	log_info("the wish to move the leadership%s%s is cleared", move->candidate[0] != '\0' ? " to " : "",
-		 move->candidate);
+	struct situation s = agent_situation(agent);
+	const struct move *move = &s.cluster->move;
+	const char *why = move_end_text(move_end_decide(&s));
+	bool named = move->candidate[0] != '\0';
+	struct strbuf b;
+	strbuf_init(&b, agent->move_why, sizeof(agent->move_why));
+	if (why[0] != '\0') {
+		strbuf_addf(&b, "the lead was to be given %s%s", named ? "to " : "away", move->candidate);
+		if (move->scheduled_at[0] != '\0')
+			strbuf_addf(&b, " at %s", move->scheduled_at);
+		strbuf_addf(&b, ", that is dropped: %s", why);
+	} else {
+		log_info("the wish to move the leadership%s%s is cleared", named ? " to " : "", move->candidate);
+	}
 	agent->store_open = true;
-	dcs_write_move(agent->dcs, &none, agent_store_done, agent);
+	dcs_write_move(agent->dcs, &none, move_cleared, agent);
 }
 
 static void post_bootstrap(struct agent *agent)

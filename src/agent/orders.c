@@ -18,6 +18,7 @@ struct order {
 	bool writing, written; /* the store: under way, done */
 	int tries;
 	char leader[NAME_SIZE]; /* ORDER_MOVE: who led when it was asked */
+	struct move replaces;   /* ... and what was scheduled then */
 };
 
 struct orders {
@@ -104,6 +105,10 @@ static void on_move_written(void *arg, enum dcs_outcome outcome, const char *tex
 	if (order->reply == NULL)
 		return;
 	order->written = outcome == DCS_DONE;
+	if (order->written && order->replaces.asked && order->replaces.at_us != 0)
+		agent_notice(order->agent, true, "MoveDropped",
+			     "the switchover that was scheduled for %s is dropped: another one was asked for",
+			     order->replaces.scheduled_at);
 	if (!order->written) {
 		log_warning("a wish to move the leadership was not written: %s", text);
 		end_with(order, 503, "failed to write failover key into DCS");
@@ -142,6 +147,8 @@ static void ask_whether_possible(struct order *order, const struct situation *s)
 	text_copy(order->leader, sizeof(order->leader), leader_now(s));
 	order->since = s->now;
 	order->writing = true;
+	order->agent->move_why[0] = '\0';
+	order->replaces = s->cluster->move;
 	dcs_write_move(order->agent->dcs, move, on_move_written, order);
 }
 
@@ -150,6 +157,18 @@ static bool has_moved(const struct situation *s, const char *from)
 {
 	const char *leader = leader_now(s);
 	return leader[0] != '\0' && strcmp(leader, from) != 0 && s->cluster->leader_timeline != 0;
+}
+
+/* Why it was dropped knows who held the lock. */
+static void answer_not_moved(struct order *order, int waited_s)
+{
+	char elsewhere[NAME_SIZE + 64];
+	const char *why = order->agent->move_why;
+	snprintf(elsewhere, sizeof(elsewhere), "the Event MoveDropped of %s says why", order->leader);
+	rest_answer_not_moved(&order->answer, waited_s,
+			      why[0] != '\0'             ? why
+			      : order->leader[0] != '\0' ? elsewhere
+							 : "");
 }
 
 static void watch_move(struct order *order, const struct situation *s)
@@ -166,7 +185,7 @@ static void watch_move(struct order *order, const struct situation *s)
 	if (has_moved(s, order->leader))
 		rest_answer_moved(&order->answer, leader_now(s));
 	else if (dropped || late)
-		rest_answer_not_moved(&order->answer, dropped ? 0 : patience_s);
+		answer_not_moved(order, dropped ? 0 : patience_s);
 	else
 		return;
 	end(order);
@@ -219,6 +238,7 @@ static void begin_restart(struct order *order, const struct situation *s)
 		end_with(order, 503, "postgres is still starting");
 		return;
 	}
+	order->agent->restart_why = NULL;
 	self->restart = *wish;
 	self->restart.asked = true;
 	self->restart.began = s->instance->tree == PG_TREE_DOWN; /* nothing to stop: only to be started */
@@ -233,18 +253,48 @@ static void begin_restart(struct order *order, const struct situation *s)
 	}
 }
 
+void agent_drop_restart(struct agent *agent, const char *why)
+{
+	const struct restart_order *restart = &agent->self.restart;
+	bool scheduled = restart->at_us != 0;
+	agent_notice(agent, true, "RestartDropped", "the %srestart that was asked for is dropped: %s",
+		     scheduled ? "scheduled " : "", why);
+	agent->restart_why = why;
+	agent->self.restart = (struct restart_order){ .asked = false };
+}
+
+/* A schedule is nobody's memory but the agent's; our pod still says what its predecessor had. */
+void orders_tell_lost(struct agent *agent)
+{
+	struct err err;
+	const char *text = dcs_member_status_text(agent->dcs, agent->self.name);
+	AUTO(json) struct json *status = text[0] != '\0' ? json_parse(text, strlen(text), &err) : NULL;
+	const char *schedule = json_get_text(json_get(status, "scheduled_restart"), "schedule");
+	if (schedule != NULL)
+		agent_notice(agent, true, "RestartDropped",
+			     "the restart that was scheduled for %s is dropped: the agent was started anew", schedule);
+}
+
+static void end_restart(struct order *order, const struct situation *s)
+{
+	char text[200];
+	const char *why = order->agent->restart_why;
+	bool done = why == NULL && s->instance->answers;
+	snprintf(text, sizeof(text), "restart failed%s%s", why != NULL ? ": " : "", why != NULL ? why : "");
+	end_with(order, done ? 200 : 503, done ? "restarted successfully" : text);
+}
+
 static void watch_restart(struct order *order, const struct situation *s)
 {
 	const struct restart_order *wish = &order->answer.order.restart;
 	int64_t limit_ms = wish->timeout_ms > 0 ? wish->timeout_ms : s->settings->primary_start_timeout_ms;
 	bool late = elapsed_most_ms(order->since, s->now) > limit_ms + RESTART_MARGIN_MS;
-	if (!s->self->restart.asked) {
-		bool up = s->instance->answers;
-		end_with(order, up ? 200 : 503, up ? "restarted successfully" : "restart failed");
-	} else if (late || (s->self->restart.began && s->instance->failures > 1)) {
-		order->agent->self.restart = (struct restart_order){ .asked = false };
-		end_with(order, 503, "restart failed");
-	}
+	bool failed = s->self->restart.began && s->instance->failures > 1;
+	if (s->self->restart.asked && (late || failed))
+		agent_drop_restart(order->agent, failed ? "PostgreSQL could not be started again and again"
+							: "PostgreSQL did not answer in time");
+	if (!order->agent->self.restart.asked)
+		end_restart(order, s);
 }
 
 static void cancel_restart(struct order *order)

@@ -114,6 +114,8 @@ struct agent {
 		callback_restarts; /* as of the last turn that callbacks were told of */
 	enum member_role callback_role;
 	struct orders *orders;
+	char move_why[ERR_TEXT_MAX]; /* why we cleared the last wish to move the lead; "": it was done */
+	const char *restart_why;     /* why the last restart that was asked for was dropped; NULL: it was not */
 	struct rollout_words rollout;
 	bool clone_from_leader; /* the next clone, by a person's word */
 	const char *const *environment;
@@ -220,6 +222,8 @@ void orders_destroy(struct orders *orders); /* takes NULL; every one that is ope
 /* Answers now or later; `answer` is taken over. */
 void orders_take(struct agent *agent, struct http_reply *reply, struct rest_answer *answer);
 void orders_turn(struct agent *agent);
+void orders_tell_lost(struct agent *agent); /* once, at the first look at the store */
+void agent_drop_restart(struct agent *agent, const char *why);
 
 /* reload.c */
 void agent_start_reload(struct agent *agent);

@@ -134,8 +134,13 @@ static void sense_wishes(struct agent *agent, struct instant now)
 	sense_route(agent, &s);
 	self->restart_pending = postgres_details(agent->pg)->pending_restart;
 	enum restart_step step = restart_decide(&s);
-	if (step == RESTART_DONE || step == RESTART_DROP)
+	if (step == RESTART_DROP)
+		agent_drop_restart(agent, restart_drop_text(&s));
+	else if (step == RESTART_DONE)
 		self->restart = (struct restart_order){ .asked = false };
+	if (self->reinitialize && lock_is_mine(&s))
+		agent_notice(agent, true, "ReinitializeDropped",
+			     "its data was to be cloned anew, that is dropped: it leads now");
 	if (reinitialize_is_over(&s))
 		self->reinitialize = false;
 }

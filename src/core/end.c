@@ -25,6 +25,12 @@ static bool role_fits(const struct situation *s, const char *role)
 	return role[0] == '\0' || strcmp(role, own) == 0;
 }
 
+static bool version_fits(const struct situation *s)
+{
+	const struct restart_order *r = &s->self->restart;
+	return r->below_version == 0 || s->instance->server_version < r->below_version;
+}
+
 enum restart_step restart_decide(const struct situation *s)
 {
 	const struct restart_order *r = &s->self->restart;
@@ -39,9 +45,18 @@ enum restart_step restart_decide(const struct situation *s)
 		return RESTART_GO;
 	if (r->at_us > s->wall.us || (r->at_us != 0 && s->settings->paused))
 		return RESTART_WAIT;
-	bool fits = role_fits(s, r->role) && (r->below_version == 0 || i->server_version < r->below_version) &&
-		    (!r->only_pending || s->self->restart_pending);
+	bool fits = role_fits(s, r->role) && version_fits(s) && (!r->only_pending || s->self->restart_pending);
 	return fits ? RESTART_GO : RESTART_DROP;
+}
+
+const char *restart_drop_text(const struct situation *s)
+{
+	const struct restart_order *r = &s->self->restart;
+	if (s->instance->postmaster_start.us != r->postmaster_start_us)
+		return "PostgreSQL was started anew before it";
+	if (!role_fits(s, r->role))
+		return "the member has not the role any more that was asked for";
+	return version_fits(s) ? "nothing waits for a restart any more" : "PostgreSQL is not older than was asked for";
 }
 
 int64_t restart_wait_ms(const struct situation *s)

@@ -101,6 +101,48 @@ enum move_step move_decide(const struct situation *s)
 	return peers_are_heard_since(s, s->self->move_seen) ? MOVE_DROP : MOVE_ASKING;
 }
 
+/* From somebody else to us, or to anybody. */
+static bool has_come_about(const struct situation *s)
+{
+	const struct move *m = &s->cluster->move;
+	if (m->candidate[0] != '\0')
+		return is_me(s, m->candidate);
+	return !is_me(s, m->leader) && m->at_us <= s->wall.us;
+}
+
+enum move_end move_end_decide(const struct situation *s)
+{
+	const struct move *m = &s->cluster->move;
+	if (move_has_failed(s))
+		return MOVE_END_NO_HEIR;
+	if (move_decide(s) != MOVE_DROP)
+		return MOVE_END_NOT;
+	if ((m->leader[0] != '\0' && !is_me(s, m->leader)) || is_me(s, m->candidate))
+		return has_come_about(s) ? MOVE_END_DONE : MOVE_END_ANOTHER_LEADS;
+	if (s->settings->paused && m->candidate[0] == '\0')
+		return MOVE_END_PAUSED;
+	if (schedule_decide(s) == MOVE_DROP)
+		return m->at_us < 0 ? MOVE_END_NO_TIME : MOVE_END_LATE;
+	return MOVE_END_NOBODY_FIT;
+}
+
+const char *move_end_text(enum move_end end)
+{
+	static const char *const ends[] = {
+		[MOVE_END_NOT] = "",
+		[MOVE_END_DONE] = "",
+		[MOVE_END_ANOTHER_LEADS] = "another member has come to lead meanwhile",
+		[MOVE_END_PAUSED] = "in a pause it needs a candidate",
+		[MOVE_END_NO_TIME] = "its time cannot be read",
+		[MOVE_END_LATE] = "its time had passed when the leader could act on it",
+		[MOVE_END_NOBODY_FIT] = "nobody who could take over answers, streams and is near enough",
+		[MOVE_END_NO_HEIR] = "nobody had received everything within 10 s",
+	};
+	static_assert(ARRAY_SIZE(ends) == MOVE_END_COUNT, "a text for each");
+	assert(end < MOVE_END_COUNT);
+	return ends[end];
+}
+
 /* Our own server is not among those that are asked; the leader asks it again before it goes. */
 static bool i_am_fit(const struct situation *s)
 {

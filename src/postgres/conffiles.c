@@ -186,6 +186,7 @@ void conf_conninfo(const struct postgres *pg, const struct upstream *upstream, b
 		.krbsrvname = krb,
 		.auth = &config->replication,
 		.major = for_backup ? 0 : datadir_major(pg),
+		.by_service = for_backup,
 		.with_defaults = true,
 	};
 	conninfo_print(&conninfo, to);
@@ -202,6 +203,7 @@ void conf_conninfo_rewind(const struct postgres *pg, const struct upstream *upst
 		.krbsrvname = json_get_text(config->postgresql, "krbsrvname"),
 		.target_session_attrs = "read-write",
 		.auth = &config->rewind,
+		.by_service = true,
 		.with_defaults = true,
 	};
 	conninfo_print(&conninfo, to);

@@ -1,6 +1,9 @@
 #include "postgres/conninfo.h"
 
+#include <ctype.h>
 #include <string.h>
+
+static const char service_name[] = "howdah";
 
 static void print_value(const char *value, struct strbuf *to)
 {
@@ -37,7 +40,10 @@ void conninfo_print(const struct conninfo *c, struct strbuf *to)
 	print_pair("sslmode", or_default(c, auth->sslmode, "prefer"), to);
 	print_pair("sslcert", auth->sslcert, to);
 	print_pair("sslkey", auth->sslkey, to);
-	print_pair("sslpassword", auth->sslpassword, to);
+	if (!c->by_service)
+		print_pair("sslpassword", auth->sslpassword, to);
+	else if (auth->sslpassword[0] != '\0')
+		print_pair("service", service_name, to);
 	print_pair("sslrootcert", auth->sslrootcert, to);
 	print_pair("sslcrl", auth->sslcrl, to);
 	if (c->major >= 14)
@@ -142,4 +148,17 @@ void pgpass_print(const char *hosts, int port, const struct config_auth *auth, s
 		if (*host == '\0')
 			return;
 	}
+}
+
+/* libpq takes a value as it is, without the blanks at its line's end. */
+bool service_print(const struct config_auth *auth, struct strbuf *to, struct err *err)
+{
+	const char *text = auth->sslpassword;
+	size_t len = strlen(text);
+	if (len > SERVICE_PASSPHRASE_MAX || strpbrk(text, "\r\n") != NULL ||
+	    (len > 0 && isspace((unsigned char)text[len - 1])))
+		return err_set(err, ERR_INPUT, "sslpassword: at most %d bytes, no line end, no blank at its end",
+			       SERVICE_PASSPHRASE_MAX);
+	strbuf_addf(to, "[%s]\nsslpassword=%s\n", service_name, text);
+	return strbuf_ok(to) || err_set(err, ERR_INPUT, "sslpassword: too long");
 }

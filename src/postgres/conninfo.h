@@ -10,6 +10,7 @@ struct conninfo {
 	int port;
 	const struct config_auth *auth; /* never its password */
 	int major;                      /* which keywords libpq there knows */
+	bool by_service;                /* the key's passphrase comes out of the service file, not with this text */
 	bool with_defaults; /* sslmode, gssencmode, channel_binding, sslnegotiation when nothing is configured */
 };
 
@@ -19,5 +20,10 @@ bool conninfo_get(const char *text, const char *keyword, char *value, size_t siz
 
 /* One line of a password file per host in a comma list (contract 2.8). */
 void pgpass_print(const char *hosts, int port, const struct config_auth *auth, struct strbuf *to);
+
+enum { SERVICE_PASSPHRASE_MAX = 241, SERVICE_TEXT_SIZE = 320 };
+/* A connection service file of libpq's (a line of 13's has 254 bytes) with the passphrase of the key; false: it has no
+ * place there. */
+MUST_CHECK bool service_print(const struct config_auth *auth, struct strbuf *to, struct err *err);
 
 #endif

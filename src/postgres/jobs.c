@@ -89,6 +89,7 @@ static void abandon(struct postgres *pg)
 	pg->work.database = NULL;
 	if (pg->run.state == WAIT_OPEN)
 		run_kill(pg);
+	service_remove(pg);
 	log_info("postgres: job \"%s\" given up", kinds[job->kind].name);
 }
 
@@ -141,6 +142,7 @@ static void end(struct postgres *pg)
 		log_info("postgres: job \"%s\" done in %lld ms", kinds[kind].name,
 			 (long long)elapsed_most_ms(in->job_since, loop_now(pg->loop)));
 	}
+	service_remove(pg);
 	*job = (struct job){ .kind = PG_JOB_NONE };
 	in->job = PG_JOB_NONE;
 	in->clone_rate = -1;

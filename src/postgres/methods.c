@@ -114,8 +114,11 @@ static bool print_basebackup(struct postgres *pg, struct command *command, struc
 	conf_conninfo(pg, &pg->job.upstream, true, &b);
 	making_path(pg, pg->job.making, sizeof(pg->job.making));
 	struct maker maker = { program, pg->job.making };
-	return programs_choose(pg, "pg_basebackup", program, sizeof(program), err) &&
-	       command_basebackup(command, pg->config, &maker, conninfo, err);
+	if (!programs_choose(pg, "pg_basebackup", program, sizeof(program), err) ||
+	    !command_basebackup(command, pg->config, &maker, conninfo, err))
+		return false;
+	service_env(pg, &pg->config->replication, command);
+	return !command->overflow || err_set(err, ERR_INPUT, "the command line is too long");
 }
 
 static void add_params(const struct postgres *pg, struct command *command)
@@ -146,6 +149,7 @@ static bool print_own(const struct postgres *pg, struct command *command, struct
 		add_params(pg, command);
 	command_standard_env(command, pg->config);
 	command_env(command, "PGPASSFILE", pg->config->pgpass);
+	service_env(pg, &pg->config->replication, command);
 	return !command->overflow ||
 	       err_set(err, ERR_INPUT, "postgresql.%s.command: it is too long", pg->job.method_name);
 }
@@ -164,7 +168,8 @@ enum step_result step_clone_prepare(struct postgres *pg, UNUSED bool first)
 	making_path(pg, pg->job.making, sizeof(pg->job.making));
 	pg->job.made = true;
 	if (!forget_old(pg, &err) || (has_source(pg) && !pgpass_write(pg, from->host, from->port, &err)) ||
-	    !marker_remove(pg, "bootstrap", &err) || !create_mark(pg, "clone", &err))
+	    !service_write(pg, &pg->config->replication, &err) || !marker_remove(pg, "bootstrap", &err) ||
+	    !create_mark(pg, "clone", &err))
 		return job_fail(pg, "%s", err.text);
 	return STEP_NEXT;
 }

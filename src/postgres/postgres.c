@@ -134,6 +134,7 @@ struct postgres *postgres_create(struct loop *loop, const struct postgres_params
 	work_init(pg, &pg->work);
 	work_init(pg, &pg->checkpoint);
 	link_init(pg);
+	service_remove(pg); /* of an agent that died in a job */
 	return pg;
 }
 

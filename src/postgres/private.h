@@ -218,6 +218,11 @@ void conf_gucs(struct postgres *pg, enum conf_role role, bool standby_start, str
 void conf_conninfo(const struct postgres *pg, const struct upstream *upstream, bool for_backup, struct strbuf *to);
 void conf_conninfo_rewind(const struct postgres *pg, const struct upstream *upstream, struct strbuf *to);
 
+/* ---- service.c: passphrases of client keys, for programs that jobs run ---- */
+MUST_CHECK bool service_write(const struct postgres *pg, const struct config_auth *auth, struct err *err);
+void service_remove(const struct postgres *pg);
+void service_env(const struct postgres *pg, const struct config_auth *auth, struct command *command); /* where it is */
+
 /* ---- probe.c ---- */
 struct probe {
 	struct pg *session;

@@ -135,7 +135,8 @@ enum step_result step_rewind_begin(struct postgres *pg, UNUSED bool first)
 	conffiles_restore(pg);
 	/* as a standby: its restore_command is what finds missing WAL */
 	if (!remove_pid_file(pg, &err) || !datadir_prepare_start(pg, &err) ||
-	    !conffiles_write(pg, CONF_REPLICA, from, &err) || !pgpass_write_rewind(pg, from->host, from->port, &err))
+	    !conffiles_write(pg, CONF_REPLICA, from, &err) || !pgpass_write_rewind(pg, from->host, from->port, &err) ||
+	    !service_write(pg, &pg->config->rewind, &err))
 		return job_fail(pg, "%s", err.text);
 	return STEP_NEXT;
 }
@@ -335,9 +336,10 @@ enum step_result step_rewind_recover(struct postgres *pg, bool first)
 static const char timeline_sql[] =
 	"SELECT ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::bigint";
 
-static void rewind_env(struct command *command, const struct config *config)
+static void rewind_env(const struct postgres *pg, struct command *command)
 {
-	command_c_env(command, config);
+	command_c_env(command, pg->config);
+	service_env(pg, &pg->config->rewind, command);
 	command_env(command, "PGOPTIONS", "-c statement_timeout=0");
 	command_env(command, "PGCONNECT_TIMEOUT", "10");
 }
@@ -358,7 +360,7 @@ static enum step_result ask_source(struct postgres *pg)
 	command_arg(&command, conninfo);
 	command_arg(&command, "-c");
 	command_arg(&command, timeline_sql);
-	rewind_env(&command, pg->config);
+	rewind_env(pg, &command);
 	return run_start(pg, &command, true, ASK_LIMIT_MS) ? STEP_WAIT : job_fail(pg, "psql could not be asked for");
 }
 
@@ -421,7 +423,7 @@ static enum step_result run_rewind(struct postgres *pg, bool trial)
 			     "config-file|no-ensure-shutdown|version|help",
 			     &err))
 		return job_fail(pg, "postgresql.rewind: %s", err.text);
-	rewind_env(&command, pg->config);
+	rewind_env(pg, &command);
 	return run_start(pg, &command, true, 0) ? STEP_WAIT : job_fail(pg, "pg_rewind could not be asked for");
 }
 

@@ -133,11 +133,11 @@ void rest_answer_moved(struct rest_answer *answer, const char *leader)
 			     order->is_failover ? "Failed" : "Switched", leader, order->move.candidate);
 }
 
-void rest_answer_not_moved(struct rest_answer *answer, int waited_s)
+void rest_answer_not_moved(struct rest_answer *answer, int waited_s, const char *why)
 {
 	const char *action = answer->order.is_failover ? "Failover" : "Switchover";
 	if (waited_s == 0)
-		answer_plain(answer, 503, "%s failed", action);
+		answer_plain(answer, 503, "%s failed%s%s", action, why[0] != '\0' ? ": " : "", why);
 	else
 		answer_plain(answer, 503, "%s status unknown after %d seconds; operation may still be in progress",
 			     action, waited_s);

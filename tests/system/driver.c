@@ -1,6 +1,7 @@
 /* The postgres layer by hand, for tests: acts come in as lines, what is sensed goes out as one JSON object a line.
  * usage: driver NAME DATA_DIR RUN_DIR PORT SUPERVISOR [SETTINGS]
- * SETTINGS is JSON: bin_dir, basebackup, parameters and recovery_conf as in `postgresql`, and initdb: options besides the usual ones. */
+ * SETTINGS is JSON: bin_dir, basebackup, parameters, recovery_conf and pg_hba as in `postgresql`, initdb: options besides the usual ones, and
+ * ssl: what the replicator and the rewinder have in common. */
 #include "base/log.h"
 #include "postgres/gucs.h"
 #include "postgres/postgres.h"
@@ -334,7 +335,7 @@ static void set_local(struct config *config, const struct json *settings)
 
 static void set_postgresql(struct config *config, const struct json *settings)
 {
-	static const char *const keys[] = { "basebackup", "parameters", "recovery_conf" };
+	static const char *const keys[] = { "basebackup", "parameters", "recovery_conf", "pg_hba" };
 	config->postgresql = json_new_object();
 	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
 		if (json_get(settings, keys[i]) != NULL)
@@ -352,6 +353,16 @@ static void set_application(struct config *config, const struct json *settings)
 	}
 	if (json_get(settings, "howdah") != NULL)
 		json_set(config->local, "howdah", json_copy(json_get(settings, "howdah")));
+}
+
+static void set_ssl(struct config_auth *auth, const struct json *ssl)
+{
+	if (ssl == NULL)
+		return;
+	set_text(auth->sslmode, sizeof(auth->sslmode), json_get_text(ssl, "mode"));
+	set_text(auth->sslcert, sizeof(auth->sslcert), json_get_text(ssl, "cert"));
+	set_text(auth->sslkey, sizeof(auth->sslkey), json_get_text(ssl, "key"));
+	set_text(auth->sslpassword, sizeof(auth->sslpassword), json_get_text(ssl, "password"));
 }
 
 static void configure(struct config *config, char *argv[])
@@ -383,6 +394,8 @@ static void configure(struct config *config, char *argv[])
 	set_text(config->replication.password, sizeof(config->replication.password), "geheim: re'pl\\");
 	set_text(config->rewind.username, sizeof(config->rewind.username), "rewinder");
 	set_text(config->rewind.password, sizeof(config->rewind.password), "geheim-rewind");
+	set_ssl(&config->replication, json_get(settings, "ssl"));
+	set_ssl(&config->rewind, json_get(settings, "ssl"));
 }
 
 int main(int argc, char *argv[])

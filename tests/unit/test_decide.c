@@ -342,6 +342,63 @@ static void a_leader_drops_a_wish_only_after_it_has_asked(void **state UNUSED)
 	assert_true(plans(ACT_CLEAR_MOVE));
 }
 
+static enum move_end move_end(void)
+{
+	struct situation s = record_situation(turn);
+	return move_end_decide(&s);
+}
+
+static void a_wish_that_is_dropped_has_a_reason_and_one_that_is_done_has_none(void **state UNUSED)
+{
+	struct move *move = &turn->cluster.move;
+	turn_leader(turn, 1000);
+	turn_peer(&turn->self, "shop-1", TURN_LSN);
+	turn_peer(&turn->self, "shop-2", TURN_LSN);
+	int64_t wall_us = record_situation(turn).wall.us;
+	assert_int_equal(move_end(), MOVE_END_NOT);
+	*move = (struct move){ .asked = true, .leader = "shop-1" };
+	assert_int_equal(move_end(), MOVE_END_DONE);
+	move->at_us = wall_us + 1000000; /* by a failover before its time */
+	assert_int_equal(move_end(), MOVE_END_ANOTHER_LEADS);
+	*move = (struct move){ .asked = true, .leader = "shop-1", .candidate = "shop-0" };
+	assert_int_equal(move_end(), MOVE_END_DONE);
+	*move = (struct move){ .asked = true, .leader = "shop-1", .candidate = "shop-2" };
+	assert_int_equal(move_end(), MOVE_END_ANOTHER_LEADS);
+	*move = (struct move){ .asked = true, .leader = "shop-0", .at_us = -1 };
+	assert_int_equal(move_end(), MOVE_END_NO_TIME);
+	move->at_us = wall_us - turn->settings.loop_wait_ms * 2000;
+	assert_int_equal(move_end(), MOVE_END_LATE);
+	turn->settings.paused = true;
+	assert_int_equal(move_end(), MOVE_END_PAUSED);
+	turn->settings.paused = false;
+	*move = (struct move){ .asked = true, .leader = "shop-0" };
+	assert_int_equal(move_end(), MOVE_END_NOT);
+	turn->self.peers[0].nofailover = turn->self.peers[1].nofailover = true;
+	turn->self.move_seen = turn_ago(150);
+	assert_int_equal(move_end(), MOVE_END_NOBODY_FIT);
+	for (enum move_end end = 0; end < MOVE_END_COUNT; end++)
+		assert_int_equal(move_end_text(end)[0] == '\0', end == MOVE_END_NOT || end == MOVE_END_DONE);
+}
+
+static void a_dropped_restart_has_a_reason(void **state UNUSED)
+{
+	struct restart_order *restart = &turn->self.restart;
+	turn_leader(turn, 1000);
+	struct situation s = record_situation(turn);
+	*restart = (struct restart_order){ .asked = true, .postmaster_start_us = turn->instance.postmaster_start.us };
+	assert_int_equal(restart_decide(&s), RESTART_GO);
+	restart->only_pending = true;
+	assert_int_equal(restart_decide(&s), RESTART_DROP);
+	assert_non_null(strstr(restart_drop_text(&s), "nothing waits"));
+	restart->below_version = 10000;
+	assert_non_null(strstr(restart_drop_text(&s), "not older"));
+	text_copy(restart->role, sizeof(restart->role), "replica");
+	assert_non_null(strstr(restart_drop_text(&s), "role"));
+	restart->postmaster_start_us++;
+	assert_int_equal(restart_decide(&s), RESTART_DROP);
+	assert_non_null(strstr(restart_drop_text(&s), "started anew"));
+}
+
 static void a_raised_ttl_does_not_make_a_short_lease_wait_for_the_new_period(void **state UNUSED)
 {
 	turn_leader(turn, 2200);
@@ -725,6 +782,8 @@ int main(void)
 		TEST(a_move_is_refused_only_by_answers_that_are_younger_than_it),
 		TEST(a_replica_that_is_asked_counts_itself),
 		TEST(a_leader_drops_a_wish_only_after_it_has_asked),
+		TEST(a_wish_that_is_dropped_has_a_reason_and_one_that_is_done_has_none),
+		TEST(a_dropped_restart_has_a_reason),
 		TEST(what_would_be_stopped_before_the_deadline_is_not_started),
 		TEST(who_was_named_in_a_pause_asks_the_others_and_takes_the_lock),
 		TEST(a_switchover_leads_past_no_primary_without_a_deadline_and_a_failover_does),

@@ -320,6 +320,53 @@ static void passwords_are_never_in_a_conninfo(UNUSED void **state)
 	assert_null(strstr(text, "geheim"));
 }
 
+static void a_passphrase_comes_from_a_service_instead(UNUSED void **state)
+{
+	struct config_auth auth = { .username = "r", .sslkey = "/k", .sslpassword = "geheim" };
+	struct conninfo conninfo = { .host = "h", .port = 1, .auth = &auth, .major = 15, .by_service = true };
+	char text[512];
+	struct strbuf b;
+	strbuf_init(&b, text, sizeof(text));
+	conninfo_print(&conninfo, &b);
+	assert_string_equal(text, "user=r host=h port=1 sslkey=/k service=howdah");
+	auth.sslpassword[0] = '\0';
+	strbuf_init(&b, text, sizeof(text));
+	conninfo_print(&conninfo, &b);
+	assert_null(strstr(text, "service"));
+}
+
+static void a_service_has_the_passphrase_as_it_is(UNUSED void **state)
+{
+	struct config_auth auth = { .sslpassword = " it's = #\\ [x]" };
+	char text[SERVICE_TEXT_SIZE];
+	struct strbuf b;
+	struct err err;
+	strbuf_init(&b, text, sizeof(text));
+	assert_true(service_print(&auth, &b, &err));
+	assert_string_equal(text, "[howdah]\nsslpassword= it's = #\\ [x]\n");
+	memset(auth.sslpassword, 'x', SERVICE_PASSPHRASE_MAX);
+	auth.sslpassword[SERVICE_PASSPHRASE_MAX] = '\0';
+	strbuf_init(&b, text, sizeof(text));
+	assert_true(service_print(&auth, &b, &err));
+}
+
+static void a_passphrase_that_no_service_can_have_is_refused(UNUSED void **state)
+{
+	static const char *const bad[] = { "blank ", "tab\t", "two\nlines", "two\rlines", "" };
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		struct config_auth auth = { .username = "" };
+		char text[SERVICE_TEXT_SIZE];
+		struct strbuf b;
+		struct err err;
+		text_copy(auth.sslpassword, sizeof(auth.sslpassword), bad[i]);
+		if (bad[i][0] == '\0')
+			memset(auth.sslpassword, 'x', SERVICE_PASSPHRASE_MAX + 1);
+		strbuf_init(&b, text, sizeof(text));
+		assert_false(service_print(&auth, &b, &err));
+		assert_non_null(strstr(err.text, "sslpassword"));
+	}
+}
+
 static void what_was_quoted_is_read_back(UNUSED void **state)
 {
 	static const char *const names[] = { "plain", "with space", "it's", "back\\slash", "a=b", "'", "\\" };
@@ -561,6 +608,9 @@ int main(void)
 		cmocka_unit_test(only_recovery_lines_leave_the_auto_file),
 		cmocka_unit_test(conninfo_is_as_the_contract_prints_it),
 		cmocka_unit_test(passwords_are_never_in_a_conninfo),
+		cmocka_unit_test(a_passphrase_comes_from_a_service_instead),
+		cmocka_unit_test(a_service_has_the_passphrase_as_it_is),
+		cmocka_unit_test(a_passphrase_that_no_service_can_have_is_refused),
 		cmocka_unit_test(what_was_quoted_is_read_back),
 		cmocka_unit_test(conninfo_lookup_knows_quotes_and_rubbish),
 		cmocka_unit_test(password_lines_are_one_a_host),

@@ -404,10 +404,13 @@ static void the_outcome_of_a_move_has_the_contracts_words(void **state)
 			    failover ? "Failed over to \"b\" instead of \"c\""
 				     : "Switched over to \"b\" instead of \"c\"");
 		answer = any;
-		rest_answer_not_moved(&answer, 0);
+		rest_answer_not_moved(&answer, 0, "");
 		assert_told(&answer, 503, failover ? "Failover failed" : "Switchover failed");
 		answer = any;
-		rest_answer_not_moved(&answer, 20);
+		rest_answer_not_moved(&answer, 0, "nobody fit");
+		assert_told(&answer, 503, failover ? "Failover failed: nobody fit" : "Switchover failed: nobody fit");
+		answer = any;
+		rest_answer_not_moved(&answer, 20, "");
 		assert_told(&answer, 503,
 			    failover
 				    ? "Failover status unknown after 20 seconds; operation may still be in progress"
