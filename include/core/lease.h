@@ -69,6 +69,9 @@ bool lease_is_taken(const struct lease_sight *sight, const struct lease_token *m
 /* How long until it expires for an observer; 0 when it is free or has expired. */
 int64_t lease_left_ms(const struct lease_sight *sight, struct instant now);
 
+/* For how long it has been free, at least; below 0: it is held. INT64_MAX: no holder was ever seen, and none can have been missed. */
+int64_t lease_free_ms(const struct lease_sight *sight, struct instant now);
+
 /* One send of a lock write. Every send has its own renewTime and its own start, also when the store repeats one (rule
  * 3). */
 struct lease_send {

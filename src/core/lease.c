@@ -151,6 +151,18 @@ int64_t lease_left_ms(const struct lease_sight *sight, struct instant now)
 	return left > 0 ? left : 0;
 }
 
+int64_t lease_free_ms(const struct lease_sight *sight, struct instant now)
+{
+	int64_t seen = INT64_MAX, unseen = INT64_MAX;
+	if (sight->held)
+		seen = elapsed_least_ms(sight->since, now) - sight->record.ttl_s * 1000;
+	else if (instant_is_set(sight->freed))
+		seen = elapsed_least_ms(sight->freed, now);
+	if (sight->missed_held)
+		unseen = elapsed_least_ms(sight->missed, now) - sight->missed_ttl_s * 1000;
+	return seen < unseen ? seen : unseen;
+}
+
 bool lease_is_taken(const struct lease_sight *sight, const struct lease_token *mine, struct instant now)
 {
 	if (sight->held && lease_token_matches(mine, &sight->record))

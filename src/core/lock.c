@@ -26,7 +26,7 @@ enum lock_fact {
 	FACT_L_ASK,       /* the others' answers are wanted and too old */
 	FACT_L_HEIR,      /* whoever is to take over has not everything yet */
 	FACT_L_WINNER,    /* we may lead, and nobody is known who should rather */
-	FACT_L_LOOKED,    /* the cluster was read just now */
+	FACT_L_LOOKED,    /* the cluster was read since nobody holds the lock */
 	FACT_L_COUNT
 };
 #define L(name) (1u << FACT_L_##name)
@@ -51,7 +51,7 @@ static const char *const names[] = {
 	[FACT_L_ASK] = "the other members must be asked",
 	[FACT_L_HEIR] = "whoever takes over has not everything yet",
 	[FACT_L_WINNER] = "no living member should rather lead",
-	[FACT_L_LOOKED] = "the cluster was read just now",
+	[FACT_L_LOOKED] = "the cluster was read since nobody holds the lock",
 };
 static_assert(ARRAY_SIZE(names) == FACT_L_COUNT, "every fact has a name");
 static_assert(FACT_L_COUNT <= FACTS_MAX, "small enough to enumerate");
@@ -159,12 +159,13 @@ static bool is_reading(const struct situation *s)
 	return !self->confirmed && (self->refreshing || lately);
 }
 
-/* What its pods say must be as young as that nobody holds the lock: a watch of pods may be behind that of the lock for as long as it
- * likes, and a primary that no deadline ends is told by its pod alone. It says so before its T passes, which is a margin before
- * anybody sees its lock run out: a read within that margin shows it (safety.md S11). */
+/* What the pods say must be as young as that nobody holds the lock: a watch of pods may be behind that of the lock for as long as it
+ * likes, and a primary that no deadline ends is told by its pod alone. It says so before its T passes, which is a margin, a second at
+ * least, before anybody sees its lock run out: a read that was asked for later shows it, however long it took (safety.md S11). */
 static bool has_looked(const struct situation *s)
 {
-	return (instant_is_set(s->self->looked) && within_ms(s->self->looked, RETRY_MS, s->now)) || mutant(47);
+	int64_t free = lease_free_ms(&s->self->sight, s->now), since = elapsed_most_ms(s->self->looked, s->now);
+	return (instant_is_set(s->self->looked) && since - RETRY_MS <= free) || mutant(47);
 }
 
 static bool must_lower(const struct situation *s)

@@ -186,20 +186,11 @@ static bool is_lagging(const struct situation *s)
 	return !mutant(34) && s->cluster->optime_lsn > my_lsn(s) && s->cluster->optime_lsn - my_lsn(s) > limit;
 }
 
-/* For how long the lock has been free for whoever wants it. */
-static int64_t free_ms(const struct situation *s)
-{
-	const struct lease_sight *sight = &s->self->sight;
-	if (sight->held)
-		return elapsed_least_ms(sight->since, s->now) - sight->record.ttl_s * 1000;
-	return instant_is_set(sight->freed) ? elapsed_least_ms(sight->freed, s->now) : INT64_MAX;
-}
-
 /* Contract 5.8: at least a loop_wait, and up to primary_race_backoff as long as the last primary's WAL still comes in. */
 static bool lets_wal_come(const struct situation *s)
 {
 	const struct settings *set = s->settings;
-	int64_t free = free_ms(s);
+	int64_t free = lease_free_ms(&s->self->sight, s->now);
 	if (set->primary_race_backoff_ms <= 0 || s->cluster->move.candidate[0] != '\0')
 		return false;
 	if (free >= set->primary_race_backoff_ms)

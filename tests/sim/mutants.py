@@ -19,7 +19,7 @@ MUTANTS = {
         ["--faults", "losses,cut from all", "--loop-wait", "10"]),
     4: ("T takes the maximum", "I1", 60, 1, ["--faults", CUTS + ",ttl"]),
     5: ("T raised before the raising write is answered", "I1", 60, 1, ["--faults", CUTS + ",losses"]),
-    6: ("margin constant", "I1", 60, 1, ["--faults", "cut from all,ttl", "--one-clock"]),
+    6: ("margin constant", "I1", 250, 1, ["--faults", "cut from all,ttl", "--one-clock"]),
     7: ("observer counts from the start of its LIST", "I1", 400, 1,
         ["--faults", "API slow,API server restarted,cut from the API,agent frozen,losses", "--loop-wait", "10"]),
     8: ("observer uses its own ttl", "I1", 60, 1, ["--faults", CUTS + ",ttl"]),

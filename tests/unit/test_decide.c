@@ -57,14 +57,14 @@ static void diverged_without_leader(void)
 static void the_cluster_is_read_before_the_lock_is_taken(void **state UNUSED)
 {
 	turn_nobody_holds_the_lock(turn);
-	turn->self.looked = turn_ago(1001);
+	turn->self.looked = turn_ago(1041); /* a second and more before it ran out */
 	turn_decide(turn);
 	assert_true(plans(ACT_REFRESH) && !plans(ACT_ACQUIRE));
 	turn->self.refreshing = true;
 	turn_decide(turn);
 	assert_false(plans(ACT_REFRESH) || plans(ACT_ACQUIRE));
 	turn->self.refreshing = false;
-	turn->self.looked = turn_ago(999);
+	turn->self.looked = turn_ago(1039);
 	turn_decide(turn);
 	assert_true(plans(ACT_ACQUIRE));
 	turn->cluster.members[2].role = ROLE_PRIMARY;
@@ -537,17 +537,6 @@ static void a_rewind_left_half_done_asks_whether_the_leader_is_alive(void **stat
 	assert_true(plans(ACT_REWIND));
 }
 
-/* Another pod has its name now, and that one was not asked: it may take the lock. */
-static void a_pod_that_was_replaced_agrees_to_nothing(void **state UNUSED)
-{
-	const struct failsafe_ping ping = { .name = "shop-2" };
-	turn_replica(turn, 100);
-	struct situation s = record_situation(turn);
-	assert_true(failsafe_may_accept(&s, &ping));
-	turn->self.replaced = true;
-	assert_false(failsafe_may_accept(&s, &ping));
-}
-
 /* A pod that vanished or ends, a node that is not ready, a peer that is silent: the holder may write on till its T. */
 static void nothing_but_its_record_ends_a_lease(void **state UNUSED)
 {
@@ -598,92 +587,6 @@ static void the_priority_of_who_was_told_to_go_keeps_nobody_back(void **state UN
 	text_copy(turn->cluster.move.leader, NAME_SIZE, "shop-2");
 	turn_decide(turn);
 	assert_true(plans(ACT_ACQUIRE));
-}
-
-/* shop-0 would take the lock of shop-2, which has run out; its pod is younger than the list of failsafe mode that shop-2 wrote. */
-static void recreated_in_failsafe_mode(void)
-{
-	turn_replica(turn, 16000);
-	turn_peer(&turn->self, "shop-1", TURN_LSN);
-	turn_peer(&turn->self, "shop-2", 0);
-	turn->self.peers[1].silent = true;
-	turn->self.peers[1].role = ROLE_UNINITIALIZED;
-	turn->settings.failsafe = turn->cluster.failsafe_known = true;
-	for (int i = 0; i < turn->cluster.member_count; i++) {
-		struct member *m = &turn->cluster.members[i];
-		text_copy(m->pod_uid, sizeof(m->pod_uid), m->name);
-		m->failsafe_named = i > 0;
-	}
-}
-
-static void whom_failsafe_mode_does_not_count_on_does_not_lead_past_those_that_it_does(void **state UNUSED)
-{
-	recreated_in_failsafe_mode();
-	turn_decide(turn);
-	assert_false(plans(ACT_ACQUIRE));
-	turn->cluster.members[0].failsafe_named = true;
-	turn_decide(turn);
-	assert_true(plans(ACT_ACQUIRE));
-}
-
-static void a_pod_that_no_primary_counts_on_lets_a_new_one_lead(void **state UNUSED)
-{
-	recreated_in_failsafe_mode();
-	text_copy(turn->self.peers[0].failsafe_free_uid, UID_SIZE, "another pod of shop-1");
-	turn_decide(turn);
-	assert_false(plans(ACT_ACQUIRE));
-	text_copy(turn->self.peers[0].failsafe_free_uid, UID_SIZE, "shop-1");
-	turn_decide(turn);
-	assert_true(plans(ACT_ACQUIRE));
-}
-
-static void failsafe_mode_counts_on_nobody_who_is_gone(void **state UNUSED)
-{
-	recreated_in_failsafe_mode();
-	turn->cluster.members[1].failsafe_named = turn->cluster.members[2].failsafe_named = false;
-	turn_decide(turn);
-	assert_true(plans(ACT_ACQUIRE));
-}
-
-static void an_agent_is_free_when_its_predecessor_can_have_promised_nothing_that_still_holds(void **state UNUSED)
-{
-	recreated_in_failsafe_mode();
-	struct situation s = record_situation(turn);
-	turn->self.started = turn_ago(14000);
-	assert_false(failsafe_is_free(&s));
-	turn->self.started = turn_ago(20000);
-	assert_true(failsafe_is_free(&s));
-	turn->self.failsafe_pinged = turn_ago(14000);
-	turn->self.failsafe_hold_ms = 15000;
-	assert_false(failsafe_is_free(&s));
-}
-
-static void a_question_for_another_pod_is_not_agreed_to(void **state UNUSED)
-{
-	struct failsafe_ping ping = { .name = "shop-2", .asked_uid = "shop-0 before" };
-	recreated_in_failsafe_mode();
-	struct situation s = record_situation(turn);
-	assert_false(failsafe_may_accept(&s, &ping));
-	text_copy(ping.asked_uid, UID_SIZE, "shop-0");
-	assert_true(failsafe_may_accept(&s, &ping));
-	turn->self.replaced = true;
-	assert_false(failsafe_may_accept(&s, &ping));
-}
-
-/* Its PostgreSQL is down for a moment: its answer does not say that it is the primary, and it goes on as soon as it is up. */
-static void a_holder_does_not_say_that_no_primary_counts_on_it(void **state UNUSED)
-{
-	turn_leader(turn, 1000);
-	turn->self.started = turn_ago(600000);
-	turn->settings.failsafe = true;
-	turn->instance.tree = PG_TREE_DOWN;
-	turn->instance.writable = false;
-	struct situation s = record_situation(turn);
-	assert_false(failsafe_is_free(&s));
-	turn->self.hold = (struct lease_hold){ .ttl_ms = 0 };
-	assert_true(failsafe_is_free(&s));
-	turn->instance.writable = true;
-	assert_false(failsafe_is_free(&s));
 }
 
 /* In a pause nothing ends a primary that was told of it, and others go by the role in its pod. */
@@ -791,19 +694,12 @@ int main(void)
 		TEST(a_new_agent_in_a_pause_takes_the_lock_again_that_ran_out),
 		TEST(a_diverged_member_that_can_be_rewound_asks_the_leader),
 		TEST(the_priority_of_who_was_told_to_go_keeps_nobody_back),
-		TEST(whom_failsafe_mode_does_not_count_on_does_not_lead_past_those_that_it_does),
-		TEST(a_pod_that_no_primary_counts_on_lets_a_new_one_lead),
-		TEST(failsafe_mode_counts_on_nobody_who_is_gone),
-		TEST(an_agent_is_free_when_its_predecessor_can_have_promised_nothing_that_still_holds),
-		TEST(a_question_for_another_pod_is_not_agreed_to),
-		TEST(a_holder_does_not_say_that_no_primary_counts_on_it),
 		TEST(what_may_be_writable_is_not_published_as_a_replica),
 		TEST(without_the_supervisor_a_role_stays_what_it_was),
 		TEST(who_leads_forgets_that_it_was_to_be_cloned_anew),
 		TEST(a_promotion_is_cancelled_when_the_lock_is_lost),
 		TEST(nobody_on_another_timeline_has_everything_of_a_primary),
 		TEST(a_rewind_left_half_done_asks_whether_the_leader_is_alive),
-		TEST(a_pod_that_was_replaced_agrees_to_nothing),
 		TEST(nothing_but_its_record_ends_a_lease),
 		TEST(the_lock_is_given_back_while_the_archiver_goes_on),
 	};

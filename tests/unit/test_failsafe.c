@@ -1,0 +1,143 @@
+/* Failsafe mode decided by values: who agrees, and who leads past whom. */
+#include "support_turns.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+static struct record *turn;
+
+static int make(void **state UNUSED)
+{
+	turn = calloc(1, sizeof(*turn));
+	return turn == NULL;
+}
+
+static int unmake(void **state UNUSED)
+{
+	free(turn);
+	return 0;
+}
+
+static bool plans(enum action action)
+{
+	for (int i = 0; i < turn->plan.count; i++)
+		if (turn->plan.actions[i] == action)
+			return true;
+	return false;
+}
+
+/* Another pod has its name now, and that one was not asked: it may take the lock. */
+static void a_pod_that_was_replaced_agrees_to_nothing(void **state UNUSED)
+{
+	const struct failsafe_ping ping = { .name = "shop-2" };
+	turn_replica(turn, 100);
+	struct situation s = record_situation(turn);
+	assert_true(failsafe_may_accept(&s, &ping));
+	turn->self.replaced = true;
+	assert_false(failsafe_may_accept(&s, &ping));
+}
+
+/* shop-0 would take the lock of shop-2, which has run out; its pod is younger than the list of failsafe mode that shop-2 wrote. */
+static void recreated_in_failsafe_mode(void)
+{
+	turn_replica(turn, 16000);
+	turn_peer(&turn->self, "shop-1", TURN_LSN);
+	turn_peer(&turn->self, "shop-2", 0);
+	turn->self.peers[1].silent = true;
+	turn->self.peers[1].role = ROLE_UNINITIALIZED;
+	turn->settings.failsafe = turn->cluster.failsafe_known = true;
+	for (int i = 0; i < turn->cluster.member_count; i++) {
+		struct member *m = &turn->cluster.members[i];
+		text_copy(m->pod_uid, sizeof(m->pod_uid), m->name);
+		m->failsafe_named = i > 0;
+	}
+}
+
+static void whom_failsafe_mode_does_not_count_on_does_not_lead_past_those_that_it_does(void **state UNUSED)
+{
+	recreated_in_failsafe_mode();
+	turn_decide(turn);
+	assert_false(plans(ACT_ACQUIRE));
+	turn->cluster.members[0].failsafe_named = true;
+	turn_decide(turn);
+	assert_true(plans(ACT_ACQUIRE));
+}
+
+static void a_pod_that_no_primary_counts_on_lets_a_new_one_lead(void **state UNUSED)
+{
+	recreated_in_failsafe_mode();
+	text_copy(turn->self.peers[0].failsafe_free_uid, UID_SIZE, "another pod of shop-1");
+	turn_decide(turn);
+	assert_false(plans(ACT_ACQUIRE));
+	text_copy(turn->self.peers[0].failsafe_free_uid, UID_SIZE, "shop-1");
+	turn_decide(turn);
+	assert_true(plans(ACT_ACQUIRE));
+}
+
+static void failsafe_mode_counts_on_nobody_who_is_gone(void **state UNUSED)
+{
+	recreated_in_failsafe_mode();
+	turn->cluster.members[1].failsafe_named = turn->cluster.members[2].failsafe_named = false;
+	turn_decide(turn);
+	assert_true(plans(ACT_ACQUIRE));
+}
+
+static void an_agent_is_free_when_its_predecessor_can_have_promised_nothing_that_still_holds(void **state UNUSED)
+{
+	recreated_in_failsafe_mode();
+	struct situation s = record_situation(turn);
+	turn->self.started = turn_ago(14000);
+	assert_false(failsafe_is_free(&s));
+	turn->self.started = turn_ago(20000);
+	assert_true(failsafe_is_free(&s));
+	turn->self.failsafe_pinged = turn_ago(14000);
+	turn->self.failsafe_hold_ms = 15000;
+	assert_false(failsafe_is_free(&s));
+}
+
+static void a_question_for_another_pod_is_not_agreed_to(void **state UNUSED)
+{
+	struct failsafe_ping ping = { .name = "shop-2", .asked_uid = "shop-0 before" };
+	recreated_in_failsafe_mode();
+	struct situation s = record_situation(turn);
+	assert_false(failsafe_may_accept(&s, &ping));
+	text_copy(ping.asked_uid, UID_SIZE, "shop-0");
+	assert_true(failsafe_may_accept(&s, &ping));
+	turn->self.replaced = true;
+	assert_false(failsafe_may_accept(&s, &ping));
+}
+
+/* Its PostgreSQL is down for a moment: its answer does not say that it is the primary, and it goes on as soon as it is up. */
+static void a_holder_does_not_say_that_no_primary_counts_on_it(void **state UNUSED)
+{
+	turn_leader(turn, 1000);
+	turn->self.started = turn_ago(600000);
+	turn->settings.failsafe = true;
+	turn->instance.tree = PG_TREE_DOWN;
+	turn->instance.writable = false;
+	struct situation s = record_situation(turn);
+	assert_false(failsafe_is_free(&s));
+	turn->self.hold = (struct lease_hold){ .ttl_ms = 0 };
+	assert_true(failsafe_is_free(&s));
+	turn->instance.writable = true;
+	assert_false(failsafe_is_free(&s));
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, make, unmake)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_pod_that_was_replaced_agrees_to_nothing),
+		TEST(whom_failsafe_mode_does_not_count_on_does_not_lead_past_those_that_it_does),
+		TEST(a_pod_that_no_primary_counts_on_lets_a_new_one_lead),
+		TEST(failsafe_mode_counts_on_nobody_who_is_gone),
+		TEST(an_agent_is_free_when_its_predecessor_can_have_promised_nothing_that_still_holds),
+		TEST(a_question_for_another_pod_is_not_agreed_to),
+		TEST(a_holder_does_not_say_that_no_primary_counts_on_it),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
