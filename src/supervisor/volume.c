@@ -9,8 +9,9 @@
 
 #include "supervisor/supervisor.h"
 
-/* The data directory of a new volume may be several directories below it, as in the official images from 18 on. What
- * cannot be made shows when the lock is to be made there. */
+/* The data directory of a new volume may be several directories below it, as in the official images from 18 on. Only in a pod, whose
+ * volumes are there before its containers: elsewhere a volume may be mounted late, and is waited for. What cannot be made shows when the
+ * lock is to be made there. */
 static void make_parents(const char *data_dir)
 {
 	char path[PATH_SIZE];
@@ -25,7 +26,8 @@ static void make_parents(const char *data_dir)
 static bool lock_file(struct supervisor *s)
 {
 	char path[PATH_SIZE];
-	make_parents(s->data_dir);
+	if (s->in_pod)
+		make_parents(s->data_dir);
 	if (!TEXT_JOIN(path, s->data_dir, ".howdah") || (mkdir(path, 0700) < 0 && errno != EEXIST) ||
 	    !TEXT_JOIN(path, s->data_dir, ".howdah/lock"))
 		return false;

@@ -258,11 +258,3 @@ def test_moving_the_parts_aside_goes_on_where_it_was_cut_short(spread):
     kept, = failed(spread.data)
     assert (kept / "pg_wal").resolve() == failed(wal)[0] and len(failed(wal)) == 1
     assert list((kept / "pg_wal").glob("0000*")) and wal.is_dir() and not list(wal.iterdir())
-
-
-def test_a_data_directory_several_directories_below_the_volume(members):
-    """The layout of the official images from 18 on, on a new volume: neither the directory nor the one above is there."""
-    member = members.unattached("deep")
-    member.data_dir = member.data = member.home / "18" / "docker"
-    member.attach().bootstrap()
-    assert member.sql("show data_directory") == str(member.data_dir)

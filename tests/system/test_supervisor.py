@@ -791,3 +791,10 @@ def test_process_1_fences_its_container_and_hears_only_other_containers(member):
     again.close()
     os.kill(init, signal.SIGTERM)
     assert member.processes[0].wait(10) == 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs a pid namespace")
+def test_process_1_makes_the_directories_above_a_data_directory(member):
+    member.supervisor(wrap=["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"])
+    member.data = member.path / "volume" / "18" / "docker"  # as in the official images from 18 on
+    member.client().pump(member.data.parent.is_dir, 5)
