@@ -33,7 +33,7 @@ MUTANTS = {
     16: ("a later DEADLINE cancels a fence", "I2", 400, 1, ["--faults", CUTS]),
     17: ("primary starts before the first answered renewal", "I1 I2", 100, 1,
          ["--faults", "container killed,agent killed,cut from the API"]),
-    18: ("equal timeline is no reason to clone", "I4", 300, 1,
+    18: ("equal timeline is no reason to clone", "I4", 700, 1,
          ["--faults", "machine died,leader object,losses,401,403,store restored"]),
     23: ("failsafe: who answers is enough, and T counts from the last answer", "I1", 60, 1,
          ["--faults", "cut from the API,cut from all,two members cut,API outage"]),
