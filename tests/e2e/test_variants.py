@@ -7,7 +7,7 @@ from test_faults import ONE_A_NODE, TTL_S, node_without
 
 now = time.monotonic
 AWAY_S = 60
-KUBERNETES_BACK_S = 150  # its controller of endpoints and each kube-proxy wait longer and longer between two tries
+KUBERNETES_BACK_S = 150  # somebody leads at once; the Service followed a minute later where this was seen
 
 
 def test_a_user_that_the_image_does_not_know(make_release):
