@@ -1,6 +1,13 @@
 """Clusters of other kinds."""
+import time
 
 import client as clientlib
+from server import wait
+from test_faults import ONE_A_NODE, TTL_S, node_without
+
+now = time.monotonic
+AWAY_S = 60
+KUBERNETES_BACK_S = 150  # somebody leads at once; the Service followed a minute later where this was seen
 
 
 def test_a_user_that_the_image_does_not_know(make_release):
@@ -23,3 +30,49 @@ def test_two_releases_in_a_namespace_do_not_see_each_other(make_release, note):
     one.wait_leader_other_than(leaders[0].name)
     assert two.leader().name == leaders[1].name
     assert one.wait_ready(3).uid != uid
+
+
+def test_the_endpoints_object_is_lock_and_route(bed, make_release, note):
+    release = make_release(settings=["mode=endpoints"])
+    leader = release.wait_ready(3)
+    route = route_of(release)
+    assert [address["ip"] for address in route["subsets"][0]["addresses"]] == [leader.address]
+    assert route["metadata"]["annotations"]["leader"] == leader.name
+    release.api.delete("pods", release.namespace, leader.name)
+    successor = release.wait_leader_other_than(leader.name)
+    wait(lambda: addresses(route_of(release)) == [successor.address], "the route is the new leader's", 10)
+    release.wait_ready(3)
+    assert release.forbidden() == []
+
+
+def route_of(release):
+    return release.api.get("endpoints", release.namespace, release.name)
+
+
+def addresses(endpoints):
+    return [address["ip"] for subset in endpoints.get("subsets", []) for address in subset["addresses"]]
+
+
+def test_without_failsafe_the_leader_stops_before_its_lease_ends_and_nothing_is_lost(bed, make_release, watch, note):
+    release = make_release(settings=[*ONE_A_NODE, "howdah.failsafe=false"])
+    leader = release.wait_ready(3)
+    leader.psql(clientlib.writer.CREATE)
+    client, address, stopped = watch(release, node_without(bed, leader)), leader.address, now()
+    bed.control.kill()
+    wait(lambda: now() > stopped + AWAY_S, "a minute without the API server", AWAY_S + 1)
+    wrote = client.last_by(address) - stopped
+    note("wrote_for_s", wrote)
+    assert TTL_S / 3 < wrote < TTL_S
+    bed.control.start()
+    back = now()
+    wait(lambda: leads(release.leader()), "somebody leads again", 60)
+    note("leads_after_s", now() - back)
+    client.wait_for_writes(back, KUBERNETES_BACK_S)
+    note("writes_after_s", client.first_after(back).acknowledged - back)
+    successor = release.wait_ready(3, 120)
+    client.stop()
+    note("acknowledged", client.check_nothing_lost(successor))
+
+
+def leads(pod):
+    return pod is not None and pod.psql("select not pg_is_in_recovery()") == "t"
