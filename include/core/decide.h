@@ -139,8 +139,8 @@ enum move_end {
 };
 enum move_end move_end_decide(const struct situation *s);
 const char *move_end_text(enum move_end end); /* "" for those that are no failure */
-/* Whether a move that was asked for at `since` could be carried out now, before it is accepted; MOVE_ASK: the others' answers are too
- * old, those from before `since` as a reason to refuse. */
+/* Whether a move that was asked for at `since` could be carried out now, before it is accepted; MOVE_ASK: the others' answers are from
+ * before that. */
 enum move_obstacle move_check(const struct situation *s, const struct move *move, struct instant since);
 /* Who gets the lock from us with the write that releases it: has everything that we have; "": nobody yet. */
 const char *heir_decide(const struct situation *s);

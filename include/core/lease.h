@@ -113,6 +113,10 @@ struct instant lease_deadline(const struct lease_hold *hold);
 
 /* Every member agreed to stand back for so long, counted from before the first was asked; ends with the next credited send. */
 void lease_extend(struct lease_hold *hold, struct instant start, int64_t ms);
+/* After a credit: whether it was of the lease that we had before. What was agreed then goes on, if it is covered: the record names nobody
+ * who has not agreed. */
+bool lease_credit_goes_on(struct lease_hold *hold, const struct lease_hold *before, const struct lease_record *record,
+			  bool covered);
 
 /* Rule 2: to be called before a write with a lower ttl is sent; the supervisor must have acknowledged the new T before
  * it leaves. Clears itself when a later send is credited. */

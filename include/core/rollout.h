@@ -38,6 +38,15 @@ bool rollout_is_ours_to_look_at(const struct situation *s); /* we lead, and our 
 uint32_t rollout_facts(const struct situation *s);
 const struct member *rollout_next(const struct situation *s); /* NULL: none is left */
 
+/* For how long nothing is begun after a step. */
+enum rollout_outcome {
+	ROLLOUT_TAKEN,
+	ROLLOUT_NOT_NOW /* a budget, a conflict, no answer */,
+	ROLLOUT_FORBIDDEN,
+	ROLLOUT_OUTCOME_COUNT
+};
+int64_t rollout_rest_ms(enum action step, enum rollout_outcome outcome);
+
 /* Rows that come and go between two looks, and say nothing to people. */
 bool rollout_is_passing(int row);
 

@@ -72,12 +72,6 @@ static void apply_config(struct agent *agent)
 	agent_apply_times(agent);
 }
 
-static void begin_with_store(struct agent *agent)
-{
-	apply_config(agent); /* whether it says "paused" counts from the first look on */
-	orders_tell_lost(agent);
-}
-
 static void turn(void *arg)
 {
 	struct agent *agent = arg;
@@ -87,7 +81,9 @@ static void turn(void *arg)
 	if (stall_us > agent->counters.stall_us_max)
 		agent->counters.stall_us_max = stall_us;
 	if (!agent->config_known && dcs_view(agent->dcs)->loaded)
-		begin_with_store(agent);
+		apply_config(agent); /* whether it says "paused" counts from the first look on */
+	if (dcs_view(agent->dcs)->loaded)
+		orders_tell_lost(agent);
 	if (!agent_name_is_free(agent))
 		return;
 	agent_sense(agent, agent->turned);

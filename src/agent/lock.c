@@ -29,12 +29,9 @@ void agent_credit(struct agent *agent, struct instant now)
 		self->hold.start = now;
 	self->lock_failed = self->released = false;
 	agent->failsafe_said = false;
-	if (lease_token_matches(&before.token, &self->sight.record)) {
-		/* older than a round of failsafe mode: what was agreed there goes on, unless it names others */
-		if (instant_is_set(before.extended) && agent_failsafe_covers_lock(agent))
-			lease_extend(&self->hold, before.extended, before.extended_ms);
+	bool covered = instant_is_set(before.extended) && agent_failsafe_covers_lock(agent);
+	if (lease_credit_goes_on(&self->hold, &before, &self->sight.record, covered))
 		return;
-	}
 	self->won_at = now;
 	self->confirmed = false;
 	log_info("the lock is ours, for %lld s", (long long)self->sight.record.ttl_s);

@@ -22,6 +22,7 @@ struct order {
 };
 
 struct orders {
+	bool begun; /* what an earlier agent left has been looked at */
 	struct order list[ORDERS_MAX];
 };
 
@@ -267,6 +268,9 @@ void agent_drop_restart(struct agent *agent, const char *why)
 void orders_tell_lost(struct agent *agent)
 {
 	struct err err;
+	if (agent->orders->begun)
+		return;
+	agent->orders->begun = true;
 	const char *text = dcs_member_status_text(agent->dcs, agent->self.name);
 	AUTO(json) struct json *status = text[0] != '\0' ? json_parse(text, strlen(text), &err) : NULL;
 	const char *schedule = json_get_text(json_get(status, "scheduled_restart"), "schedule");
@@ -324,6 +328,7 @@ static void begin_reinitialize(struct order *order, const struct situation *s)
 			postgres_cancel_job(agent->pg);
 		log_warning("a new clone was asked for: the data directory will be removed");
 		agent->self.reinitialize = true;
+		agent->copy_why = NULL;
 		agent->clone_from_leader = order->answer.order.from_leader;
 		end_with(order, 200, "reinitialize started");
 	}

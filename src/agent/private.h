@@ -54,6 +54,7 @@ static_assert(sizeof(struct status_source) == 3 * 8 + 4 * 4 + 24 + 4 + 4 + ROLLO
 
 struct rollout_words {                          /* for people */
 	char step[NAME_SIZE * 2], refusal[256]; /* the last one; what was said to it */
+	enum action action;                     /* of the last one */
 	char report[ROLLOUT_TEXT_SIZE];         /* JSON object; "": there is nothing to say */
 	int said;                               /* the row that was last logged */
 };
@@ -116,6 +117,7 @@ struct agent {
 	struct orders *orders;
 	char move_why[ERR_TEXT_MAX]; /* why we cleared the last wish to move the lead; "": it was done */
 	const char *restart_why;     /* why the last restart that was asked for was dropped; NULL: it was not */
+	const char *copy_why;        /* the same of the last new copy */
 	struct rollout_words rollout;
 	bool clone_from_leader; /* the next clone, by a person's word */
 	const char *const *environment;
@@ -222,7 +224,7 @@ void orders_destroy(struct orders *orders); /* takes NULL; every one that is ope
 /* Answers now or later; `answer` is taken over. */
 void orders_take(struct agent *agent, struct http_reply *reply, struct rest_answer *answer);
 void orders_turn(struct agent *agent);
-void orders_tell_lost(struct agent *agent); /* once, at the first look at the store */
+void orders_tell_lost(struct agent *agent); /* at the first look at the store; later it does nothing */
 void agent_drop_restart(struct agent *agent, const char *why);
 
 /* reload.c */

@@ -55,6 +55,7 @@ static void answer(struct agent *agent, const struct http_request *request)
 				  .failsafe_active = failsafe_is_active(&s),
 				  .failsafe_free_uid = failsafe_is_free(&s) ? agent->self.pod_uid : NULL,
 				  .trouble = agent_problem(agent),
+				  .copy_dropped = agent->copy_why,
 				  .lacks = lacks,
 				  .counters = agent->counters };
 	struct instant t = lease_deadline(&agent->self.hold);

@@ -7,32 +7,30 @@
 
 #include <string.h>
 
-enum {
-	SHOWN_MS = 2000,       /* until a step shows in the view */
-	REFUSED_MS = 10000,    /* a budget, a conflict, no answer */
-	FORBIDDEN_MS = 60000,  /* a right may be given meanwhile */
-	HAND_OVER_MS = 300000, /* one that did not come about costs a stop of the primary each time */
-};
-
-static void rest(struct agent *agent, int64_t ms)
+static enum rollout_outcome outcome_of(enum dcs_outcome outcome)
 {
-	agent->self.rollout_rests_until = instant_after_ms(loop_now(agent->loop), ms);
+	return outcome == DCS_DONE ? ROLLOUT_TAKEN : outcome == DCS_REFUSED ? ROLLOUT_FORBIDDEN : ROLLOUT_NOT_NOW;
 }
 
 static void step_done(void *arg, enum dcs_outcome outcome, const char *text)
 {
 	struct agent *agent = arg;
+	struct rollout_words *words = &agent->rollout;
+	bool handed = words->action == ACT_HAND_OVER && outcome == DCS_DONE;
 	agent->self.rollout_open = false;
-	text_copy(agent->rollout.refusal, sizeof(agent->rollout.refusal), text);
-	rest(agent, outcome == DCS_DONE ? SHOWN_MS : outcome == DCS_REFUSED ? FORBIDDEN_MS : REFUSED_MS);
+	text_copy(words->refusal, sizeof(words->refusal),
+		  handed ? "the lead was to be handed over, and that did not come about" : text);
+	agent->self.rollout_rests_until =
+		instant_after_ms(loop_now(agent->loop), rollout_rest_ms(words->action, outcome_of(outcome)));
 	if (outcome != DCS_DONE)
-		log_warning("roll-out: %s was refused: %s", agent->rollout.step, text);
+		log_warning("roll-out: %s was refused: %s", words->step, text);
 	agent_wake(agent);
 }
 
-static void begin_step(struct agent *agent, const char *what)
+static void begin_step(struct agent *agent, enum action action, const char *what)
 {
 	struct strbuf b;
+	agent->rollout.action = action;
 	strbuf_init(&b, agent->rollout.step, sizeof(agent->rollout.step));
 	strbuf_addf(&b, "%s%s%s", what, agent->plan.next[0] != '\0' ? " of " : "", agent->plan.next);
 	agent->self.rollout_open = true;
@@ -57,38 +55,29 @@ void agent_look_at_rollout(struct agent *agent)
 
 void agent_patch_sidecar(struct agent *agent)
 {
-	begin_step(agent, "new sidecar image");
+	begin_step(agent, ACT_PATCH_SIDECAR, "new sidecar image");
 	dcs_patch_sidecar(agent->dcs, agent->plan.next, step_done, agent);
 }
 
 void agent_set_revision(struct agent *agent)
 {
-	begin_step(agent, "revision label");
+	begin_step(agent, ACT_SET_REVISION, "revision label");
 	dcs_set_revision(agent->dcs, agent->plan.next, step_done, agent);
 }
 
 void agent_evict(struct agent *agent)
 {
-	begin_step(agent, "eviction");
+	begin_step(agent, ACT_EVICT, "eviction");
 	dcs_evict(agent->dcs, agent->plan.next, step_done, agent);
-}
-
-static void hand_over_done(void *arg, enum dcs_outcome outcome, const char *text)
-{
-	struct agent *agent = arg;
-	step_done(agent, outcome,
-		  outcome == DCS_DONE ? "the lead was to be handed over, and that did not come about" : text);
-	if (outcome == DCS_DONE)
-		rest(agent, HAND_OVER_MS);
 }
 
 /* Where it is by then to be decided whether anybody can take it, as for people. */
 void agent_hand_over(struct agent *agent)
 {
 	struct move move = { .asked = true };
-	begin_step(agent, "hand-over before the pod");
+	begin_step(agent, ACT_HAND_OVER, "hand-over before the pod");
 	text_copy(move.leader, sizeof(move.leader), agent->self.name);
-	dcs_write_move(agent->dcs, &move, hand_over_done, agent);
+	dcs_write_move(agent->dcs, &move, step_done, agent);
 }
 
 /* ---- what is said ---- */

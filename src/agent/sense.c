@@ -138,9 +138,11 @@ static void sense_wishes(struct agent *agent, struct instant now)
 		agent_drop_restart(agent, restart_drop_text(&s));
 	else if (step == RESTART_DONE)
 		self->restart = (struct restart_order){ .asked = false };
-	if (self->reinitialize && lock_is_mine(&s))
-		agent_notice(agent, true, "ReinitializeDropped",
-			     "its data was to be cloned anew, that is dropped: it leads now");
+	if (self->reinitialize && lock_is_mine(&s)) {
+		agent->copy_why = "it leads now";
+		agent_notice(agent, true, "ReinitializeDropped", "its data was to be cloned anew, that is dropped: %s",
+			     agent->copy_why);
+	}
 	if (reinitialize_is_over(&s))
 		self->reinitialize = false;
 }

@@ -108,8 +108,8 @@ static void say_waiting(const struct cli *cli, const struct selection *waiting)
 	cli_say(cli, "Waiting for reinitialize to complete on: %s", names);
 }
 
-/* A member that does not answer may be starting anew: it is asked again. */
-static bool is_complete(struct session *session, const struct member *member)
+/* Whether it has come to an end, good or bad. A member that does not answer may be starting anew: it is asked again. */
+static bool has_ended(struct session *session, const struct member *member, struct outcome *outcome)
 {
 	struct err err;
 	AUTO(text) char *text = NULL;
@@ -117,10 +117,20 @@ static bool is_complete(struct session *session, const struct member *member)
 		session, &(struct member_request){ .member = member, .method = "GET", .path = "patroni" }, &text);
 	AUTO(json) struct json *root = status == 0 ? NULL : json_parse(text, strlen(text), &err);
 	const char *state = json_get_text(root, "state");
-	return state != NULL && strcmp(state, member_state_text(STATE_CREATING_REPLICA)) != 0;
+	const struct json *ours = json_get(root, "howdah");
+	const char *dropped = json_get_text(ours, "reinitialize_dropped");
+	if (dropped != NULL) {
+		outcome_failed(outcome, member, status, dropped);
+		return true;
+	}
+	if (state == NULL || json_true(json_get(ours, "reinitialize")) ||
+	    strcmp(state, member_state_text(STATE_CREATING_REPLICA)) == 0)
+		return false;
+	cli_say(session->cli, "Reinitialize is completed on: %s", member->name);
+	return true;
 }
 
-static void wait_for(struct session *session, struct selection *waiting)
+static void wait_for(struct session *session, struct selection *waiting, struct outcome *outcome)
 {
 	bool changed = true;
 	while (waiting->count > 0) {
@@ -129,9 +139,7 @@ static void wait_for(struct session *session, struct selection *waiting)
 		session_pass(session, POLL_MS);
 		struct selection left = { .count = 0 };
 		for (int i = 0; i < waiting->count; i++)
-			if (is_complete(session, waiting->members[i]))
-				cli_say(session->cli, "Reinitialize is completed on: %s", waiting->members[i]->name);
-			else
+			if (!has_ended(session, waiting->members[i], outcome))
 				left.members[left.count++] = waiting->members[i];
 		changed = left.count != waiting->count;
 		*waiting = left;
@@ -155,7 +163,7 @@ static bool reinit(struct session *session, struct err *err)
 	for (int i = 0; i < selection.count; i++)
 		if (reinit_member(session, selection.members[i], &outcome) && cli->options[CLI_WAIT] != NULL)
 			waiting.members[waiting.count++] = selection.members[i];
-	wait_for(session, &waiting);
+	wait_for(session, &waiting, &outcome);
 	return outcome_result(&outcome, err);
 }
 

@@ -241,6 +241,16 @@ void lease_extend(struct lease_hold *hold, struct instant start, int64_t ms)
 	hold->extended_ms = ms;
 }
 
+bool lease_credit_goes_on(struct lease_hold *hold, const struct lease_hold *before, const struct lease_record *record,
+			  bool covered)
+{
+	if (!lease_token_matches(&before->token, record))
+		return false;
+	if (instant_is_set(before->extended) && covered)
+		lease_extend(hold, before->extended, before->extended_ms);
+	return true;
+}
+
 void lease_cap(struct lease_hold *hold, int64_t new_ttl_ms, struct instant now)
 {
 	struct instant cap = instant_after_ms(now, span_ms(new_ttl_ms));

@@ -173,8 +173,9 @@ enum move_obstacle move_check(const struct situation *s, const struct move *move
 		return MOVE_NO_MEMBERS;
 	if ((move->candidate[0] == '\0' || is_me(s, move->candidate)) && i_am_fit(s))
 		return MOVE_POSSIBLE;
-	if (best_fit(s, move->candidate) != NULL)
-		return MOVE_POSSIBLE;
+	const struct peer_answer *fit = best_fit(s, move->candidate);
+	if (fit != NULL && elapsed_least_ms(fit->answered, s->now) <= elapsed_most_ms(since, s->now))
+		return MOVE_POSSIBLE; /* it still answers: for a dead one the leader would stop in vain */
 	return peers_are_heard_since(s, since) ? MOVE_NOBODY_FIT : MOVE_ASK;
 }
 

@@ -14,6 +14,10 @@ enum {
 	LOOK_FORBIDDEN_MS = 60000,
 	LOOK_OLD_MS = 60000, /* what was seen longer ago is nothing to act on */
 	WAIT_MS = 2000,
+	SHOWN_MS = 2000,       /* until a step shows in the view */
+	REFUSED_MS = 10000,    /* what stands in the way may be gone */
+	FORBIDDEN_MS = 60000,  /* a right may be given meanwhile */
+	HAND_OVER_MS = 300000, /* one that did not come about costs a stop of the primary each time */
 };
 
 #define O(name) (1u << FACT_O_##name)
@@ -282,6 +286,18 @@ int64_t rollout_wait_ms(const struct situation *s)
 		return WAIT_MS;
 	int64_t since = elapsed_most_ms(s->self->rollout_looked, s->now);
 	return since < LOOK_IDLE_MS ? LOOK_IDLE_MS - since + 1 : WAIT_MS;
+}
+
+int64_t rollout_rest_ms(enum action step, enum rollout_outcome outcome)
+{
+	static const int64_t rests[] = {
+		[ROLLOUT_TAKEN] = SHOWN_MS,
+		[ROLLOUT_NOT_NOW] = REFUSED_MS,
+		[ROLLOUT_FORBIDDEN] = FORBIDDEN_MS,
+	};
+	static_assert(ARRAY_SIZE(rests) == ROLLOUT_OUTCOME_COUNT, "a rest after each");
+	assert(outcome < ROLLOUT_OUTCOME_COUNT);
+	return step == ACT_HAND_OVER && outcome == ROLLOUT_TAKEN ? HAND_OVER_MS : rests[outcome];
 }
 
 void rollout_progress(const struct situation *s, struct rollout_progress *progress)

@@ -126,6 +126,10 @@ static void add_ours(struct json *to, const struct rest_view *view)
 		json_set_text(ours, "failure", view->instance->failure);
 	if (!text_is_empty(view->trouble))
 		json_set_text(ours, "trouble", view->trouble);
+	if (view->self->reinitialize)
+		json_set_bool(ours, "reinitialize", true);
+	if (!text_is_empty(view->copy_dropped))
+		json_set_text(ours, "reinitialize_dropped", view->copy_dropped);
 	if (json_count(ours) > 0)
 		json_set(to, "howdah", ours);
 	else

@@ -306,6 +306,20 @@ static void waiting_ends_when_the_copy_is_there(void **state_ UNUSED)
 	assert_in_range(fake_loop.now_us - before, 8000000, 9000000);
 }
 
+static void a_copy_that_is_dropped_while_somebody_waits_is_a_failure(void **state_ UNUSED)
+{
+	nobody_types();
+	answer("POST", "/reinitialize", 200, "reinitialize started");
+	answer("GET", "/patroni", 200,
+	       "{\"state\":\"running\",\"role\":\"primary\",\"howdah\":{\"reinitialize_dropped\":\"it leads now\"}}");
+	answer_times("GET", "http://b:8008/patroni", 200,
+		     "{\"state\":\"running\",\"role\":\"replica\",\"howdah\":{\"reinitialize\":true}}", 3);
+	assert_int_equal(HOWDAHCTL("reinit", "batman", "b", "--force", "--wait"), 1);
+	assert_string_equal(printed,
+			    "Success: reinitialize for member b\nWaiting for reinitialize to complete on: b\n");
+	assert_complains("reinitialize failed on 1 of 1 members: b (it leads now)\n");
+}
+
 /* ---- pause, resume ---- */
 
 static void the_leader_is_asked_to_pause_and_others_if_it_is_silent(void **state_ UNUSED)
@@ -412,6 +426,7 @@ int main(void)
 		TEST(a_replica_is_asked_for_and_copied_anew),
 		TEST(what_is_in_progress_can_be_broken_off),
 		TEST(waiting_ends_when_the_copy_is_there),
+		TEST(a_copy_that_is_dropped_while_somebody_waits_is_a_failure),
 		TEST(the_leader_is_asked_to_pause_and_others_if_it_is_silent),
 		TEST(a_pause_of_what_is_paused_is_an_error),
 		TEST(a_refused_pause_is_told),

@@ -212,6 +212,23 @@ static void success_counts_from_the_send_that_is_in_the_object(void **state)
 	assert_int_equal(lease_deadline(&h).boot_us, at(35).boot_us);
 }
 
+static void an_agreement_outlives_a_credit_of_the_same_lease_that_names_nobody_else(void **state)
+{
+	(void)state;
+	struct lease_hold before = { .token = token("a"), .start = at(0), .ttl_ms = 30000 };
+	struct lease_object same = object("a", "2", 11), other = object("b", "2", 11);
+	lease_extend(&before, at(5), 40000);
+	struct lease_hold h = { .token = token("a"), .start = at(2), .ttl_ms = 30000 };
+	assert_true(lease_credit_goes_on(&h, &before, &same.record, false));
+	assert_false(instant_is_set(h.extended));
+	assert_true(lease_credit_goes_on(&h, &before, &same.record, true));
+	assert_int_equal(h.extended.boot_us, at(5).boot_us);
+	assert_int_equal(h.extended_ms, 40000);
+	h = (struct lease_hold){ .token = token("b"), .start = at(2), .ttl_ms = 30000 };
+	assert_false(lease_credit_goes_on(&h, &before, &other.record, true)); /* a lease that was won anew */
+	assert_false(instant_is_set(h.extended));
+}
+
 static void a_record_of_no_send_of_ours_gives_nothing(void **state)
 {
 	(void)state;
@@ -283,6 +300,7 @@ int main(void)
 		cmocka_unit_test(observers_believe_the_slower_clock_and_holders_the_faster),
 		cmocka_unit_test(my_name_alone_is_a_stranger),
 		cmocka_unit_test(success_counts_from_the_send_that_is_in_the_object),
+		cmocka_unit_test(an_agreement_outlives_a_credit_of_the_same_lease_that_names_nobody_else),
 		cmocka_unit_test(a_record_of_no_send_of_ours_gives_nothing),
 		cmocka_unit_test(a_lowered_ttl_lowers_the_deadline_before_it_is_written),
 		cmocka_unit_test(a_token_survives_as_text),

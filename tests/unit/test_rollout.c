@@ -288,6 +288,17 @@ static void a_rolling_statefulset_is_left_to_its_controller(void **state UNUSED)
 	assert_string_equal(rule(), "not-ours");
 }
 
+static void after_a_step_it_rests_for_as_long_as_what_came_of_it_may_last(void **state UNUSED)
+{
+	for (enum action step = ACT_NONE; step < ACT_COUNT; step++) {
+		int64_t taken = rollout_rest_ms(step, ROLLOUT_TAKEN), later = rollout_rest_ms(step, ROLLOUT_NOT_NOW);
+		assert_true(taken == 2000 || (step == ACT_HAND_OVER && taken == 300000));
+		assert_int_equal(later, 10000);
+		assert_int_equal(rollout_rest_ms(step, ROLLOUT_FORBIDDEN), 60000);
+	}
+	assert_int_equal(rollout_rest_ms(ACT_HAND_OVER, ROLLOUT_TAKEN), 300000);
+}
+
 #define T(name) cmocka_unit_test(name)
 
 int main(void)
@@ -313,6 +324,7 @@ int main(void)
 		T(a_switchover_goes_first),
 		T(the_lease_must_be_fresh),
 		T(what_was_refused_rests),
+		T(after_a_step_it_rests_for_as_long_as_what_came_of_it_may_last),
 		T(the_statefulset_is_looked_at_twice_a_minute_and_more_often_while_something_is_left),
 		T(an_old_look_is_nothing_to_act_on),
 		T(a_rolling_statefulset_is_left_to_its_controller),

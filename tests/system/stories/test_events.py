@@ -6,6 +6,7 @@ import subprocess
 import time
 
 from bed import BIN, USER, Member, holds, wait
+from test_switchover import in_seconds
 
 
 def told(cluster, member):
@@ -181,3 +182,47 @@ def forbidden_to_ask(cluster):
     client = cluster.account.client()
     answer = client.request("POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", review)
     return not answer["status"]["allowed"]
+
+
+def test_a_scheduled_switchover_that_nobody_can_take_is_told(make_ready):
+    cluster, leader = make_ready()
+    candidate, asked = others(cluster, leader)
+    at = in_seconds(4)
+    body = {"leader": leader.name, "candidate": candidate.name, "scheduled_at": at}
+    assert asked.ask("/switchover", body) == (202, "Switchover scheduled")
+    candidate.kill_agent()
+    message = wait_told(cluster, leader, "MoveDropped", "nobody who could take over", 30)
+    assert candidate.name in message and at in message and message in leader.log()
+    candidate.start_agent()
+    assert cluster.wait_ready() is leader
+
+
+def test_a_scheduled_switchover_that_gives_way_to_another_is_told(make_ready):
+    cluster, leader = make_ready()
+    candidate, other = others(cluster, leader)
+    at = in_seconds(600)
+    assert leader.ask("/switchover", {"leader": leader.name, "candidate": other.name, "scheduled_at": at})[0] == 202
+    assert leader.ask("/switchover", {"leader": leader.name, "candidate": candidate.name})[0] == 200
+    wait_told(cluster, leader, "MoveDropped", "another one was asked for")
+    assert cluster.wait_ready() is candidate
+
+
+def test_a_scheduled_restart_of_a_server_that_was_started_anew_is_told(make_ready):
+    cluster, leader = make_ready(size=2)
+    replica = others(cluster, leader)[0]
+    assert replica.ask("/restart", {"schedule": in_seconds(600)}) == (202, "Restart scheduled")
+    os.kill(replica.postmaster(), signal.SIGKILL)
+    wait_told(cluster, replica, "RestartDropped", "was started anew before it", 30)
+    cluster.wait_ready()
+
+
+def test_a_scheduled_restart_that_ended_with_its_agent_is_told(make_ready):
+    cluster, leader = make_ready(size=2)
+    replica = others(cluster, leader)[0]
+    at = in_seconds(600)
+    assert replica.ask("/restart", {"schedule": at})[0] == 202
+    wait(lambda: at in cluster.kube.annotations("pods", cluster.namespace, replica.name).get("status", ""), "its pod says so")
+    replica.kill_agent()
+    replica.start_agent()
+    wait_told(cluster, replica, "RestartDropped", at, 30)
+    assert "scheduled_restart" not in replica.status()
