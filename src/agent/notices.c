@@ -297,6 +297,8 @@ static void tell_rejoin(struct agent *agent, const struct instance *i)
 					    [WAY_REWOUND] = "rewound" };
 	if (!i->streaming || i->tree != PG_TREE_STANDBY || notices->way == WAY_NONE)
 		return;
+	if (i->timeline < dcs_view(agent->dcs)->leader_timeline)
+		return; /* it streams, and has not come to the leader's timeline yet */
 	if (notices->begun)
 		agent_notice(agent, false, "Rejoined", "streams from %s on timeline %u: %s", i->upstream, i->timeline,
 			     ways[notices->way]);
