@@ -236,6 +236,8 @@ enum member_role role_to_publish(const struct situation *s);
 /* The route may lead to us: from the moment the lock is confirmed on, before promotion ends (safety.md S18). Nobody is sent to a
  * bootstrap. */
 bool is_the_route(const struct situation *s);
+/* How often our pod says our position when nothing else has changed. */
+int64_t position_period_ms(const struct situation *s);
 bool leads_now(
 	const struct situation *s); /* the lock is ours and T is ahead: what GET /primary and the label rest on */
 

@@ -40,10 +40,9 @@ struct lease_sight {
 	bool held;        /* a holder was seen and nothing but its own release has freed it since */
 	bool missing;     /* there is no object, or none that can be seen */
 	bool missed_held; /* ... and somebody may have held it: it counts as held by an unknown one for a whole ttl */
-	struct instant
-		missed; /* since when it is missing: the last time that it could have been made and deleted unseen */
-	int64_t missed_ttl_s; /* the ttl that its holder may count on */
-	int renewals;         /* seen since restored was set */
+	struct instant missed; /* since when it is missing, and cannot have been there unseen */
+	int64_t missed_ttl_s;  /* the ttl that its holder may count on */
+	int renewals;          /* seen since restored was set */
 	bool restored; /* versions went back, or the object is another one: distrust what else the store says (rule 7)
 			*/
 	struct lease_record record; /* the last record of a holder */

@@ -41,7 +41,7 @@ const struct member *rollout_next(const struct situation *s); /* NULL: none is l
 /* For how long nothing is begun after a step. */
 enum rollout_outcome {
 	ROLLOUT_TAKEN,
-	ROLLOUT_NOT_NOW /* a budget, a conflict, no answer */,
+	ROLLOUT_NOT_NOW, /* a budget, a conflict, no answer */
 	ROLLOUT_FORBIDDEN,
 	ROLLOUT_OUTCOME_COUNT
 };

@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TOLD_LOOPS = 12 };
-
 const struct member *agent_own_member(const struct agent *agent)
 {
 	return cluster_member(dcs_view(agent->dcs), agent->self.name);
@@ -57,17 +55,6 @@ static bool failed_lately(struct instant failed, struct instant now)
 	return instant_is_set(failed) && elapsed_most_ms(failed, now) < AGAIN_MS;
 }
 
-/* A position that rides on the lock's writes need not be written twice; Patroni's tools do not look there. */
-static int64_t positions_period_ms(const struct agent *agent, const struct member *own)
-{
-	const struct cluster *cluster = dcs_view(agent->dcs);
-	struct situation s = agent_situation(agent);
-	bool told = own->position_told || leads_now(&s);
-	for (int i = 0; i < cluster->member_count; i++)
-		told &= cluster->members[i].is_howdah || !cluster->members[i].has_status;
-	return agent->config.settings.loop_wait_ms * (told ? TOLD_LOOPS : 1);
-}
-
 static void sense_publication(struct agent *agent, struct instant now)
 {
 	struct self *self = &agent->self;
@@ -79,8 +66,9 @@ static void sense_publication(struct agent *agent, struct instant now)
 	const char *written = dcs_member_status_text(agent->dcs, self->name);
 	bool urgent = strcmp(agent->essential, agent->essential_written) != 0;
 	bool differs = strcmp(agent->status, written) != 0;
-	bool rested = !instant_is_set(agent->published) ||
-		      elapsed_most_ms(agent->published, now) >= positions_period_ms(agent, own);
+	struct situation s = agent_situation(agent);
+	bool rested =
+		!instant_is_set(agent->published) || elapsed_most_ms(agent->published, now) >= position_period_ms(&s);
 	urgent |= !agent_label_is_right(agent, own);
 	bool failed = failed_lately(agent->publish_failed, now);
 	self->publish_due = !failed && (urgent || (differs && rested));

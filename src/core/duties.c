@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+enum { TOLD_LOOPS = 12 };
+
 /* T in the supervisor is that of the lease, in both directions (rule 2); without a lease there is none. */
 static bool deadline_differs(const struct situation *s)
 {
@@ -200,4 +202,14 @@ enum member_state state_to_publish(const struct situation *s)
 		break;
 	}
 	return STATE_UNKNOWN;
+}
+
+/* A position that rides on the lock's writes need not be written twice; Patroni's tools do not look there. */
+int64_t position_period_ms(const struct situation *s)
+{
+	const struct member *own = cluster_member(s->cluster, s->self->name);
+	bool told = leads_now(s) || (own != NULL && own->position_told);
+	for (int i = 0; i < s->cluster->member_count; i++)
+		told &= s->cluster->members[i].is_howdah || !s->cluster->members[i].has_status;
+	return s->settings->loop_wait_ms * (told ? TOLD_LOOPS : 1);
 }

@@ -1,41 +1,7 @@
 /* Decisions by values: what the tables' facts are made of. The tables themselves are walked in tests/rules. */
-#include "support_turns.h"
+#include "support_decide.h"
 
 #include "core/gates.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
-
-static struct record *turn;
-
-static int make(void **state UNUSED)
-{
-	turn = calloc(1, sizeof(*turn));
-	return turn == NULL;
-}
-
-static int unmake(void **state UNUSED)
-{
-	free(turn);
-	return 0;
-}
-
-static bool plans(enum action action)
-{
-	for (int i = 0; i < turn->plan.count; i++)
-		if (turn->plan.actions[i] == action)
-			return true;
-	return false;
-}
-
-static const char *start_rule(void)
-{
-	int row = turn->plan.verdicts[TABLE_START].rule;
-	return row < 0 ? "" : tables[TABLE_START]->rules[row].id;
-}
 
 /* shop-0 went beyond the fork of timeline 7, whose leader shop-2 has not been heard of for longer than its ttl. */
 static void diverged_without_leader(void)
@@ -71,6 +37,40 @@ static void the_cluster_is_read_before_the_lock_is_taken(void **state UNUSED)
 	turn->cluster.members[2].paused = true;
 	turn_decide(turn);
 	assert_false(plans(ACT_ACQUIRE));
+}
+
+/* What was asked for since nobody holds the lock counts, however long the lists took and however long ago it was. */
+static void a_slow_read_is_enough_to_take_the_lock(void **state UNUSED)
+{
+	turn_nobody_holds_the_lock(turn);
+	turn->self.sight.since = turn_ago(25000);
+	turn->self.looked = turn_ago(8000);
+	turn_decide(turn);
+	assert_true(plans(ACT_ACQUIRE));
+	turn->self.sight.missed_held = true; /* its object is gone, and that for less than the ttl and the read */
+	turn->self.sight.missed = turn_ago(17000);
+	turn->self.sight.missed_ttl_s = 15;
+	turn_decide(turn);
+	assert_false(plans(ACT_ACQUIRE));
+	assert_true(plans(ACT_REFRESH));
+}
+
+/* Patroni's tools look for it in the pod. */
+static void a_position_that_the_leader_tells_is_seldom_told_again(void **state UNUSED)
+{
+	turn_replica(turn, 3000);
+	struct situation s = record_situation(turn);
+	int64_t loop_ms = turn->settings.loop_wait_ms;
+	assert_int_equal(position_period_ms(&s), loop_ms);
+	turn->cluster.members[0].position_told = true;
+	assert_int_equal(position_period_ms(&s), 12 * loop_ms);
+	turn->cluster.members[1].is_howdah = false;
+	assert_int_equal(position_period_ms(&s), loop_ms);
+	turn->cluster.members[1].has_status = false; /* it has said nothing yet */
+	assert_int_equal(position_period_ms(&s), 12 * loop_ms);
+	turn_leader(turn, 1000);
+	s = record_situation(turn);
+	assert_int_equal(position_period_ms(&s), 12 * loop_ms);
 }
 
 static void what_is_left_leads_when_nobody_has_the_last_timeline(void **state UNUSED)
@@ -131,10 +131,10 @@ static void a_diverged_member_waits_for_one_whose_database_is_down(void **state 
 static void a_diverged_database_starts_alone_so_that_it_can_be_asked(void **state UNUSED)
 {
 	turn_data_diverged(turn);
-	assert_string_equal(start_rule(), "diverged");
+	assert_string_equal(rule_of(TABLE_START), "diverged");
 	turn->self.sight.since = turn_ago(16000);
 	turn_decide(turn);
-	assert_string_equal(start_rule(), "diverged-alone");
+	assert_string_equal(rule_of(TABLE_START), "diverged-alone");
 	assert_string_equal(turn->plan.upstream, "");
 }
 
@@ -316,11 +316,11 @@ static void what_would_be_stopped_before_the_deadline_is_not_started(void **stat
 	turn->self.lock_failed = true;
 	turn->self.lock_written = turn_ago(100);
 	turn_decide(turn);
-	assert_string_equal(start_rule(), "restart-soon");
+	assert_string_equal(rule_of(TABLE_START), "restart-soon");
 	turn->self.hold.start = turn_ago(300);
 	turn->instance.deadline = lease_deadline(&turn->self.hold);
 	turn_decide(turn);
-	assert_string_equal(start_rule(), "restart");
+	assert_string_equal(rule_of(TABLE_START), "restart");
 }
 
 static void who_was_named_in_a_pause_asks_the_others_and_takes_the_lock(void **state UNUSED)
@@ -557,6 +557,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(the_cluster_is_read_before_the_lock_is_taken),
+		TEST(a_slow_read_is_enough_to_take_the_lock),
+		TEST(a_position_that_the_leader_tells_is_seldom_told_again),
 		TEST(what_is_left_leads_when_nobody_has_the_last_timeline),
 		TEST(what_is_left_leads_when_all_lack_the_last_timeline_and_have_one_of_its_number),
 		TEST(a_diverged_member_waits_for_one_that_does_not_answer),

@@ -1,33 +1,5 @@
 /* Failsafe mode decided by values: who agrees, and who leads past whom. */
-#include "support_turns.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
-
-static struct record *turn;
-
-static int make(void **state UNUSED)
-{
-	turn = calloc(1, sizeof(*turn));
-	return turn == NULL;
-}
-
-static int unmake(void **state UNUSED)
-{
-	free(turn);
-	return 0;
-}
-
-static bool plans(enum action action)
-{
-	for (int i = 0; i < turn->plan.count; i++)
-		if (turn->plan.actions[i] == action)
-			return true;
-	return false;
-}
+#include "support_decide.h"
 
 /* Another pod has its name now, and that one was not asked: it may take the lock. */
 static void a_pod_that_was_replaced_agrees_to_nothing(void **state UNUSED)

@@ -1,27 +1,7 @@
 /* The roll-out decided by values: who is next, and what is done to it. The table itself is walked in tests/rules. */
-#include "support_turns.h"
+#include "support_decide.h"
 
 #include "core/rollout.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
-
-static struct record *turn;
-
-static int make(void **state UNUSED)
-{
-	turn = calloc(1, sizeof(*turn));
-	return turn == NULL;
-}
-
-static int unmake(void **state UNUSED)
-{
-	free(turn);
-	return 0;
-}
 
 static struct member *member(int i)
 {
@@ -53,8 +33,7 @@ static void begun(enum revision_change change)
 static const char *rule(void)
 {
 	turn_decide(turn);
-	int row = turn->plan.verdicts[TABLE_ROLLOUT].rule;
-	return row < 0 ? "" : tables[TABLE_ROLLOUT]->rules[row].id;
+	return rule_of(TABLE_ROLLOUT);
 }
 
 static void assert_step(const char *id, const char *next)

@@ -1,40 +1,16 @@
 /* When the leader looks at its EndpointSlices, and how long a former leader's port stays closed. */
-#include "support_turns.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
-
-static struct record *turn;
-
-static int make(void **state UNUSED)
-{
-	turn = calloc(1, sizeof(*turn));
-	return turn == NULL;
-}
-
-static int unmake(void **state UNUSED)
-{
-	free(turn);
-	return 0;
-}
+#include "support_decide.h"
 
 static bool writes_the_route(void)
 {
 	turn_decide(turn);
-	for (int i = 0; i < turn->plan.count; i++)
-		if (turn->plan.actions[i] == ACT_WRITE_ROUTE)
-			return true;
-	return false;
+	return plans(ACT_WRITE_ROUTE);
 }
 
 static const char *start_rule(void)
 {
 	turn_decide(turn);
-	int row = turn->plan.verdicts[TABLE_START].rule;
-	return row < 0 ? "" : tables[TABLE_START]->rules[row].id;
+	return rule_of(TABLE_START);
 }
 
 static void leader_by_slice(void)

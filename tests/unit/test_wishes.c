@@ -1,33 +1,5 @@
 /* What people ask for, decided by values: whether a move of the lead is accepted, and why it or a restart is dropped. */
-#include "support_turns.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
-
-static struct record *turn;
-
-static int make(void **state UNUSED)
-{
-	turn = calloc(1, sizeof(*turn));
-	return turn == NULL;
-}
-
-static int unmake(void **state UNUSED)
-{
-	free(turn);
-	return 0;
-}
-
-static bool plans(enum action action)
-{
-	for (int i = 0; i < turn->plan.count; i++)
-		if (turn->plan.actions[i] == action)
-			return true;
-	return false;
-}
+#include "support_decide.h"
 
 static enum move_obstacle check_move(const char *candidate, int64_t since_ms)
 {
