@@ -259,6 +259,14 @@ class Cluster:
             for process in (member.agent, member.supervisor):
                 if process:
                     process.wait()
+            remove_shared_memory(member)
         for pod in self.kube.admin.list("pods", self.namespace):
             self.kube.admin.delete("pods", self.namespace, pod["metadata"]["name"], grace_s=0)
         shutil.rmtree(self.home, ignore_errors=True)
+
+
+def remove_shared_memory(member):
+    """The next PostgreSQL on a data directory removes the segment of one that was killed; here none comes, and the kernel has only 4096."""
+    with contextlib.suppress(OSError, IndexError):
+        segment = (member.data / "postmaster.pid").read_text().splitlines()[6].split()[1]
+        subprocess.run(["ipcrm", "-m", segment], check=False, stderr=subprocess.DEVNULL)
