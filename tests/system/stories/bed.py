@@ -126,6 +126,19 @@ class Member:
         self.agent.send_signal(sig)
         self.agent.wait(timeout=10)
 
+    def kill_all(self):
+        """Everything on its machine at once, and what that still begins."""
+        def nothing_left():
+            pids = self.cluster.net.pids(self.machine)
+            for pid in pids:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            return not pids
+        wait(nothing_left, f"{self.machine} is empty", 10)
+        for process in (self.agent, self.supervisor):
+            if process:
+                process.wait()
+
     def postmaster(self):
         """The postmaster's pid, None when there is none."""
         try:
@@ -248,17 +261,7 @@ class Cluster:
 
     def close(self):
         for member in self.members:
-            for pid in self.net.pids(member.machine):
-                try:
-                    os.kill(pid, signal.SIGCONT)
-                    os.kill(pid, signal.SIGKILL)
-                except ProcessLookupError:
-                    pass
-        for member in self.members:
-            wait(lambda m=member: not self.net.pids(m.machine), f"{member.machine} is empty", 10)
-            for process in (member.agent, member.supervisor):
-                if process:
-                    process.wait()
+            member.kill_all()
             remove_shared_memory(member)
         for pod in self.kube.admin.list("pods", self.namespace):
             self.kube.admin.delete("pods", self.namespace, pod["metadata"]["name"], grace_s=0)

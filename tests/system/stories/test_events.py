@@ -133,11 +133,7 @@ def test_a_directory_of_another_user_or_version_is_told(make_ready):
     subprocess.run([f"{BIN}/initdb", "-D", str(locked.data), "-N"], user=USER, check=True, capture_output=True, cwd="/")
     for path in [locked.data, *locked.data.rglob("*")]:
         os.chown(path, 65534, 65534)
-    for pid in cluster.net.pids(newer.machine):
-        os.kill(pid, signal.SIGKILL)
-    newer.agent.wait()
-    newer.supervisor.wait()
-    wait(lambda: not cluster.net.pids(newer.machine), "nothing of it is left")
+    newer.kill_all()
     (newer.data / "PG_VERSION").write_text("19\n")
     for member in (locked, newer):
         member.start()

@@ -27,14 +27,6 @@ def same_table(leader, member):
     return wait(lambda: leader.psql(SUM) == member.psql(SUM), f"{member.name} has the table of {leader.name}")
 
 
-def kill_all(cluster, member):
-    for pid in cluster.net.pids(member.machine):
-        os.kill(pid, signal.SIGKILL)
-    member.agent.wait()
-    member.supervisor.wait()
-    wait(lambda: not cluster.net.pids(member.machine), f"nothing of {member.name} is left")
-
-
 def test_a_diverged_leader_is_rewound(make_cluster, watch, note):
     cluster = make_cluster()
     leader = ready(cluster, use_pg_rewind=True, remove_data_directory_on_diverged_timelines=False)
@@ -42,7 +34,7 @@ def test_a_diverged_leader_is_rewound(make_cluster, watch, note):
     cluster.net.cut(leader.machine, "peers")
     cut = now()
     wait(lambda: len(writer.acknowledged_by(leader.name, after=cut + 0.2)) > 10, "rows that nobody else has")
-    kill_all(cluster, leader)
+    leader.kill_all()
     killed = now()
     wait(lambda: writer.first_after(killed, leader.name), "another takes over", 30)
     files = (leader.data / "PG_VERSION").stat().st_ino
@@ -87,7 +79,7 @@ def test_a_reinitialize_that_is_killed_half_way(make_cluster, watch, what):
         assert not (member.data / "postmaster.pid").exists()
         member.start_agent()
     else:
-        kill_all(cluster, member)
+        member.kill_all()
         member.start()
     assert cluster.wait_ready(90) is leader
     writer.stop()
@@ -115,7 +107,7 @@ def test_no_room_for_a_clone(make_cluster, watch):
         writer.stop()
         same_table(leader, member)
     finally:
-        kill_all(cluster, member)
+        member.kill_all()
         subprocess.run(["umount", str(member.home / "volume")], check=True)
 
 

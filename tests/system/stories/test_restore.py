@@ -323,22 +323,14 @@ exec {BIN}/pg_basebackup -D "$d" -X stream -c fast --no-sync --dbname="$c"'''))
     wait(lambda: log_has(member, "Rejoined: streams from"), "the second one goes on with what it left", 30)
 
 
-def kill_all(cluster):
-    for member in cluster.members:
-        for pid in (member.agent.pid, member.supervisor.pid):
-            os.kill(pid, signal.SIGKILL)
-        member.agent.wait(), member.supervisor.wait()
-    for member in cluster.members:
-        wait(lambda m=member: not cluster.net.pids(m.machine), f"{member.name} is dead")
-
-
 def test_a_replica_without_a_leader(make_ready, backup):
     """A copy of a member is all that is left of a cluster: a method that needs no leader brings it back."""
     cluster, leader = make_ready(primary_start_timeout=300)
     leader.psql("create table t as select 7 as id")
     member = next(m for m in cluster.members if m is not leader)
     wait(lambda: rows(member) == "7", "it is everywhere")
-    kill_all(cluster)
+    for each in cluster.members:
+        each.kill_all()
     kept = backup.home / "kept"
     shutil.move(str(member.data), kept)
     shutil.rmtree(f"{member.data}.howdah")
@@ -431,7 +423,8 @@ def test_pgbackrest_from_a_cluster_to_a_new_one(make_cluster, repository):
     assert "replica by pgbackrest begins" in replica.log()[before:] and "basebackup" not in replica.log()[before:]
     assert rows(replica) == "1,2,3"
     system = initialize(cluster)
-    kill_all(cluster)
+    for each in cluster.members:
+        each.kill_all()
 
     other = make_cluster(scope="copy")
     for member in other.members:
