@@ -107,7 +107,8 @@ static enum data_dir judge(struct postgres *pg)
 	enum marker changing = marker_look(pg, "changing", text, sizeof(text));
 	if (changing != MARKER_NONE)
 		return changing == MARKER_SET ? DATA_MARKED : DATA_UNREADABLE;
-	if (empty < 0)
+	/* what was restored is not to be taken for a whole cluster's, and its recovery not for one without a target */
+	if (empty < 0 || marker_look(pg, "bootstrap", text, sizeof(text)) == MARKER_UNREADABLE)
 		return DATA_UNREADABLE;
 	if (empty > 0)
 		return DATA_EMPTY;

@@ -247,3 +247,16 @@ def test_two_agents_of_two_runs_do_not_share_a_directory(programs, members, prim
     state = twin.wait(lambda s: s["attached"])
     assert state["data"] == "unknown"
     assert "not ours" in twin.fails("primary")["failure"]
+
+
+def test_a_marker_of_the_bootstrap_that_cannot_be_read_is_nothing_to_start_on(members):
+    a = members("pg-0").bootstrap()
+    a.do("stop")
+    (a.home / "data.howdah" / "bootstrap").mkdir()
+    a.detach()
+    a.attach()
+    assert a.wait(lambda s: s["data"] not in ("unknown", "ok"))["data"] == "unreadable"
+    (a.home / "data.howdah" / "bootstrap").rmdir()
+    a.detach()
+    a.attach()
+    a.wait(lambda s: s["data"] == "ok")
