@@ -8,7 +8,6 @@ import time
 import pytest
 
 from bed import BUILD, LABELS, USER, wait
-from test_rejoin import kill_all
 
 FAST_S = 0.25  # the aim is 0.03; the machine of the tests has other work
 
@@ -175,7 +174,7 @@ def test_remove_makes_the_store_forget_a_cluster_and_nothing_else(make_ready, tm
         assert why in commands.run("remove", "shop", by="patronictl", typed=typed, code=1)
     identifier = leader.status()["database_system_identifier"]
     for member in cluster.members:
-        kill_all(cluster, member)
+        member.kill_all()
     before = objects(cluster)
     assert len(before) >= 2
     typed = f"shop\nYes I am aware\n{leader.name}\n"

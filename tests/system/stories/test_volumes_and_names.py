@@ -11,7 +11,7 @@ import psycopg2
 import pytest
 
 from bed import BIN, BUILD, USER, Member, wait
-from test_rejoin import kill_all, program
+from test_rejoin import program
 
 now = time.monotonic
 
@@ -194,7 +194,7 @@ def test_data_of_another_cluster_is_named_and_one_command_repairs_it(make_cluste
     source.psql("checkpoint")
     attic_id, shop_id = (m.status()["database_system_identifier"] for m in (source, leader))
     for member in (source, *cluster.members):
-        kill_all(member.cluster, member)
+        member.kill_all()
         shutil.rmtree(f"{member.data}.howdah")
     shutil.rmtree(cluster.members[1].data)
     shutil.rmtree(cluster.members[0].data)
@@ -229,7 +229,7 @@ RIGHTS = {
 def test_a_data_directory_without_the_right_to_it(make_ready, what):
     cluster, leader = make_ready(size=2)
     member = next(m for m in cluster.members if m is not leader)
-    kill_all(cluster, member)
+    member.kill_all()
     before = member.data.stat(), member.data.parent.stat()
     RIGHTS[what](member.data)
     member.start()
@@ -250,7 +250,7 @@ def test_a_data_directory_without_the_right_to_it(make_ready, what):
 def test_a_volume_of_another_major_version(make_ready):
     cluster, leader = make_ready(size=2)
     member = next(m for m in cluster.members if m is not leader)
-    kill_all(cluster, member)
+    member.kill_all()
     (member.data / "PG_VERSION").write_text("14\n")
     member.start()
     said = "no PostgreSQL 14 for the data directory: /usr/lib/postgresql/15/bin/postgres"
