@@ -44,6 +44,7 @@ struct self {
 	struct instant failsafe_pinged; /* when a primary's question was last agreed to ... */
 	int64_t failsafe_hold_ms;       /* ... for so long */
 	bool initialize_is_ours;
+	struct instant claimed;          /* since when; by this agent's own sight */
 	struct instant initializer_gone; /* since when; unset: it is not */
 	struct instant followed;         /* when it was last told whom to follow */
 	struct instant move_seen;     /* since when the present wish to move the lead is known; unset: there is none */

@@ -150,7 +150,10 @@ void agent_sense(struct agent *agent, struct instant now)
 		agent_credit(agent, now);
 		agent_resume_lease(agent);
 	}
-	self->initialize_is_ours = dcs_initialize_is_ours(agent->dcs);
+	bool claimed = dcs_initialize_is_ours(agent->dcs);
+	if (claimed && !self->initialize_is_ours)
+		self->claimed = now;
+	self->initialize_is_ours = claimed;
 	if (!cluster->initializer_gone)
 		self->initializer_gone = (struct instant){ 0, 0 };
 	else if (!instant_is_set(self->initializer_gone))

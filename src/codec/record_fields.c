@@ -339,6 +339,7 @@ static const struct field self_fields[] = {
 	F(self, started),
 	F(self, failsafe_hold_ms),
 	F(self, initialize_is_ours),
+	F(self, claimed),
 	F(self, initializer_gone),
 	F(self, followed),
 	F(self, move_seen),

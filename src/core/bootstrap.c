@@ -9,7 +9,7 @@ enum bootstrap_fact {
 	FACT_B_LEAVING,
 	FACT_B_PATIENCE, /* the last attempt failed a moment ago */
 	FACT_B_OURS,     /* we claimed the initialization */
-	FACT_B_FAILED,   /* and our initdb, or whatever stands for it, failed */
+	FACT_B_FAILED,   /* and our initdb, or whatever stands for it, has failed since */
 	FACT_B_WRITING,  /* a write of it is on its way */
 	FACT_B_LEADER,   /* somebody leads an initialized cluster and can be cloned from */
 	FACT_B_TAKEN,    /* somebody holds the lock */
@@ -53,7 +53,7 @@ static const struct rule rules[] = {
 	  "a write of the initialization is on its way" },
 	{ "leaving-cancel", B(LEAVING), 0, { ACT_INITIALIZE_CANCEL },
 	  "the container is asked to end: the initialization is given back" },
-	{ "failed", B(OURS) | B(FAILED) | B(PATIENCE), 0, { ACT_INITIALIZE_CANCEL },
+	{ "failed", B(OURS) | B(FAILED), 0, { ACT_INITIALIZE_CANCEL },
 	  "our attempt at a new cluster failed: the initialization is given back" },
 	{ "patience", B(PATIENCE), 0, { ACT_NONE },
 	  "the last attempt failed a moment ago" },
@@ -93,11 +93,15 @@ static bool is_abandoned(const struct situation *s)
 	       elapsed_least_ms(since, s->now) >= s->settings->ttl_ms;
 }
 
-/* What the last attempt left has been cleared away by now; a start counts, for then it was the recovery that failed. */
-static bool attempt_failed(const struct instance *i)
+/* Under this claim. What it left has been cleared away by now, however long that took; a start counts, for then it was the recovery that
+ * failed. */
+static bool attempt_failed(const struct situation *s)
 {
-	return i->failed_job == PG_JOB_INITDB || i->failed_job == PG_JOB_RESTORE ||
-	       i->failed_job == PG_JOB_START_PRIMARY;
+	const struct instance *i = s->instance;
+	bool attempt = i->failed_job == PG_JOB_INITDB || i->failed_job == PG_JOB_RESTORE ||
+		       i->failed_job == PG_JOB_START_PRIMARY;
+	return attempt && i->failures > 0 && instant_is_set(s->self->claimed) &&
+	       elapsed_least_ms(i->failed_at, s->now) <= elapsed_least_ms(s->self->claimed, s->now);
 }
 
 uint32_t bootstrap_facts(const struct situation *s)
@@ -112,7 +116,7 @@ uint32_t bootstrap_facts(const struct situation *s)
 	bool allowed = s->settings->can_bootstrap && !s->settings->nofailover && s->settings->failover_priority > 0;
 	bool ours = s->self->initialize_is_ours;
 	return when(ready, B(READY)) | when(i->term_pending, B(LEAVING)) | when(patience, B(PATIENCE)) |
-	       when(ours, B(OURS)) | when(attempt_failed(i), B(FAILED)) | when(s->self->store_writing, B(WRITING)) |
+	       when(ours, B(OURS)) | when(attempt_failed(s), B(FAILED)) | when(s->self->store_writing, B(WRITING)) |
 	       when(leader && !ours, B(LEADER)) |
 	       when(lease_is_taken(&s->self->sight, &s->self->hold.token, s->now), B(TAKEN)) |
 	       when(view_is_fresh(s), B(FRESH)) |

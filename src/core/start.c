@@ -193,7 +193,6 @@ static bool recovery_is_hopeless(const struct situation *s)
 uint32_t start_facts(const struct situation *s)
 {
 	const struct instance *i = s->instance;
-	/* at once: the claim is given back while the failure is fresh */
 	bool fails = i->data == DATA_OK && bootstrap_goes_on(s) && recovery_is_hopeless(s);
 	bool stale = bootstrap_is_stale(s) || fails;
 	bool leader = leader_to_follow(s) != NULL && !lock_is_mine(s);
@@ -204,7 +203,7 @@ uint32_t start_facts(const struct situation *s)
 	bool bootstraps = whole && bootstrap_goes_on(s), diverged = is_diverged(rejoin) && whole && !bootstraps;
 	return when(i->term_pending, S(LEAVING)) | when(lock_is_mine(s), S(LEASE)) |
 	       when(whole && is_foreign(s), S(FOREIGN)) | when(move == MOVE_GO || move == MOVE_ASKING, S(HELD)) |
-	       when(s->settings->paused && !restarts, S(PAUSED)) | when(start_is_too_early(s) && !fails, S(NOT_NOW)) |
+	       when(s->settings->paused && !restarts, S(PAUSED)) | when(start_is_too_early(s), S(NOT_NOW)) |
 	       when(may_reinitialize(s), S(REINIT)) | when(marked, S(MARKED)) |
 	       when(marked && may_be_repeated(s) && !stale, S(AGAIN)) | when(whole, S(WHOLE)) |
 	       when(bootstraps, S(BOOTSTRAP)) | when(may_become_writable(s), S(GATE)) |

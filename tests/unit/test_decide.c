@@ -177,6 +177,23 @@ static void a_bootstrap_is_taken_over_when_its_pod_has_been_gone_for_a_ttl(void 
 	assert_true(plans(ACT_INITIALIZE_BEGIN));
 }
 
+/* A large directory takes longer to clear away than a failure is fresh. */
+static void a_claim_is_given_back_when_its_attempt_has_failed_and_the_next_one_begins_anew(void **state UNUSED)
+{
+	empty_and_claimed();
+	turn->self.initialize_is_ours = true;
+	turn->self.claimed = turn_ago(700000);
+	turn->instance.failed_job = PG_JOB_START_PRIMARY;
+	turn->instance.failures = 3;
+	turn->instance.failed_at = turn_ago(600000);
+	turn_decide(turn);
+	assert_true(plans(ACT_INITIALIZE_CANCEL));
+	turn->self.claimed = turn_ago(500);
+	turn_decide(turn);
+	assert_false(plans(ACT_INITIALIZE_CANCEL));
+	assert_true(plans(ACT_INITDB));
+}
+
 static bool goes_on(void)
 {
 	struct lease_token token;
@@ -566,6 +583,7 @@ int main(void)
 		TEST(a_diverged_member_waits_for_one_whose_database_is_down),
 		TEST(a_diverged_database_starts_alone_so_that_it_can_be_asked),
 		TEST(a_new_leader_is_not_followed_twice_in_a_moment),
+		TEST(a_claim_is_given_back_when_its_attempt_has_failed_and_the_next_one_begins_anew),
 		TEST(a_bootstrap_is_taken_over_when_its_pod_has_been_gone_for_a_ttl),
 		TEST(a_lease_goes_on_only_with_its_token_and_a_deadline_ahead),
 		TEST(a_longer_ttl_is_noted_before_a_lease_has_it),
