@@ -210,6 +210,17 @@ static void a_family_that_we_have_not_is_emptied(void **state UNUSED)
 	assert_non_null(strstr(slice_call("PATCH")->url, "/batman-ipv6"));
 }
 
+/* Deleted by force between two steps: there is nothing that a slice could name. */
+static void without_our_pod_nothing_more_is_written(void **state UNUSED)
+{
+	text_copy(params.pod_ip, sizeof(params.pod_ip), "fd00::1");
+	start_and_begin();
+	feed(watch_of("pods"), EVENT("DELETED", POD("pg-0", "8", "")));
+	reply(slice_call("GET"), 404, "{}");
+	ends_with(DCS_CONFLICT);
+	assert_null(slice_call("POST"));
+}
+
 static void release(bool clears)
 {
 	struct dcs_lock_write write = {
@@ -276,6 +287,7 @@ int main(void)
 		TEST(without_an_answer_it_is_tried_again),
 		TEST(each_family_has_a_slice),
 		TEST(a_family_that_we_have_not_is_emptied),
+		TEST(without_our_pod_nothing_more_is_written),
 		TEST(the_last_one_to_leave_empties_its_own_slice_alone),
 		TEST(a_slice_is_left_to_the_heir),
 		TEST(elsewhere_the_route_is_not_ours),

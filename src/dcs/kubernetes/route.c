@@ -307,11 +307,22 @@ static void on_looked(void *arg, const struct http_answer *answer)
 		lock_read(dcs);
 }
 
+/* Ours, and not one that took its place. */
+static bool own_pod_is_there(const struct dcs *dcs)
+{
+	const struct object *pod = store_own_pod(dcs);
+	return pod != NULL && text_equal(pod->uid, store_own_uid(dcs));
+}
+
 static void slice_look(struct dcs *dcs)
 {
 	struct route *route = &dcs->route;
 	if (route->slices[route->family].needless) {
 		next_family(dcs);
+		return;
+	}
+	if (!own_pod_is_there(dcs)) { /* it may have gone since the last step */
+		route_end(dcs, DCS_CONFLICT, "our own pod is gone");
 		return;
 	}
 	route->tries++;
@@ -324,10 +335,9 @@ static void slice_look(struct dcs *dcs)
 
 static const char *obstacle(const struct dcs *dcs)
 {
-	const struct object *pod = store_own_pod(dcs);
 	if (dcs->route.open)
 		return "another write of the route is on its way";
-	if (pod == NULL || !text_equal(pod->uid, store_own_uid(dcs)))
+	if (!own_pod_is_there(dcs))
 		return "our own pod was not seen yet, or is another one";
 	if (leader_ip(dcs, "")[0] == '\0')
 		return "our pod has no address yet";
