@@ -1,4 +1,5 @@
 """A pause: people are in charge, and nothing happens by itself; afterwards everything is guarded again."""
+import json
 import os
 import signal
 import time
@@ -11,9 +12,15 @@ TTL_S = 5
 
 
 def pause(cluster, paused=True):
+    """Every member has acted on it, too: what its pod says is what the others go by (safety.md S11)."""
     assert cluster.members[0].ask("/config", {"pause": paused or None}, "PATCH")[0] == 200
     for member in cluster.members:
         wait(lambda m=member: bool(m.status().get("pause")) is paused, f"{member.name} knows the pause: {paused}")
+        wait(lambda m=member: bool(published(cluster, m).get("pause")) is paused, f"the pod of {member.name} says so, too")
+
+
+def published(cluster, member):
+    return json.loads(cluster.kube.annotations("pods", cluster.namespace, member.name).get("status", "{}"))
 
 
 def test_nobody_promotes_and_nothing_is_started_in_a_pause(make_ready, watch, note):
