@@ -323,8 +323,6 @@ void pod_container_ended(struct pod *pod)
 {
 	supervisor_kill(pod->supervisor, true);
 	sim_cancel(&pod->grace_over);
-	if (!pod->current)
-		return; /* what becomes of its volume, its fault says */
 	pod->grace_over = sim_after(sim_between(20, 400) * MS_US, NULL, on_grace_over, pod);
 }
 
@@ -338,30 +336,9 @@ void pod_delete(struct pod *pod, int64_t grace_s)
 		supervisor_term(pod->supervisor);
 }
 
-static void on_told(void *arg)
-{
-	struct pod *pod = arg;
-	if (!pod->gone && pod->supervisor)
-		supervisor_term(pod->supervisor);
-}
-
-/* Some kubelets are told, some API servers remember a token for ten seconds; neither depends on the other. */
-static void lose_rights(struct pod *pod)
-{
-	unsigned hash = 0;
-	for (const char *p = pod->uid; *p; p++)
-		hash = (hash ^ (unsigned char)*p) * 16777619u;
-	hash ^= hash >> 15;
-	if (hash & 1)
-		sim_after((hash >> 1) % 3000 * MS_US, NULL, on_told, pod);
-	if (hash & 2)
-		pod->rights_end = world->now + (hash >> 3) % 10000 * MS_US + 1;
-}
-
 void pod_force_delete(struct pod *pod, bool same_volume)
 {
 	pod->current = false;
-	lose_rights(pod);
 	api_delete(world->api, "pods", pod->name);
 	struct machine *other = &world->machines[sim_random() % SIM_MACHINES];
 	recreate(pod->member, other, same_volume ? pod->volume : volume_new(), sim_between(100, 5000) * MS_US);
@@ -400,7 +377,6 @@ void machine_die(struct machine *machine, int64_t down_us)
 
 static void on_log(UNUSED void *arg, UNUSED enum log_level level, const char *text)
 {
-	world->counters.heard += strstr(text, "says that it has given the lock back") != NULL;
 	sim_trace("%s:   %s", world->current ? world->current->pod->name : "-", text);
 }
 

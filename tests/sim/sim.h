@@ -86,7 +86,7 @@ struct sim_options {
 };
 
 struct sim_counters {
-	long events, decisions, leaderships, promotions, commits, lost_commits, api_requests, agents, handovers, heard;
+	long events, decisions, leaderships, promotions, commits, lost_commits, api_requests, agents, handovers;
 	long patches, evictions;
 	long rules; /* not used by rules that never fired */
 };
@@ -183,7 +183,6 @@ struct pod {
 	int64_t sidecar_began, sidecar_ended;
 	bool ready;
 	bool let_go;             /* another one leads, and the store could not know that it goes on in failsafe mode */
-	int64_t rights_end;      /* of who is not current: from then on the API does not know it; 0: it does */
 	int64_t renewed_sent_at; /* when it sent the last write of the lock that landed as a renewal or acquisition */
 	long lease;              /* the number of the last one that it had */
 	int64_t label_off_at;    /* when another one took the leader's label off it; 0: never */

@@ -74,8 +74,7 @@ class Member:
 
     def make_pod(self):
         labels = {**LABELS, "cluster-name": self.cluster.scope}
-        spec = {"serviceAccountName": self.cluster.account.name}
-        self.cluster.kube.pod(self.cluster.namespace, self.name, labels, ip=self.address, spec=spec)
+        self.cluster.kube.pod(self.cluster.namespace, self.name, labels, ip=self.address)
 
     def settings(self):
         c = self.cluster
