@@ -106,6 +106,8 @@ struct peer_answer {
 	char failsafe_free_uid[UID_SIZE]; /* the pod that answers, if no primary counts on it; "": it does not say so */
 	char lacks[LACKS_SIZE];           /* rejoin_lacks() of it; "": nothing, or it does not say */
 	bool sees_leader;                 /* it says that somebody holds the lock (not cluster_unlocked) */
+	char given_back
+		[LEASE_TEXT_SIZE]; /* the record that it held, and of which it says that it gave it back; "": none */
 };
 
 enum initialize_state { INITIALIZE_ABSENT, INITIALIZE_RUNNING /* "" */, INITIALIZE_DONE, INITIALIZE_UNREADABLE };

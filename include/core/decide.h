@@ -24,7 +24,9 @@ struct self {
 	bool lock_failed;            /* it had no answer, or was refused */
 	struct instant won_at;       /* when the present token was first credited */
 	bool settled;                /* it is known whether a lease of an earlier agent of this pod goes on */
-	bool released;               /* a release was sent: the lease is nothing to rely on */
+	bool lock_denied;            /* ... because the API does not know us any more, or gives us no rights */
+	struct instant released;     /* when a release of this lease was first sent; unset: none was */
+	bool holder_gone;            /* the pod of the lock's holder was deleted; it may be asked still */
 	struct instant ended_at; /* the lock is ours: since when nothing of ours can commit any more; unset: it can */
 	struct instant last_up;  /* when PostgreSQL was last seen up as the primary */
 	struct instant created;  /* when we made the leader object of a cluster that had had one; unset: we did not */
@@ -192,6 +194,7 @@ enum give_up {
 	GIVE_UP_FOREIGN,       /* the cluster turned out to be another one */
 	GIVE_UP_DIVERGED,      /* the fresh read shows that this data is not the cluster's */
 	GIVE_UP_BARRED,        /* nofailover, and not a primary */
+	GIVE_UP_BEGUN,         /* a release was sent and has not landed: whoever heard of it may count on it */
 	GIVE_UP_COUNT
 };
 enum give_up give_up_decide(const struct situation *s);
@@ -202,6 +205,10 @@ int64_t give_up_aside_ms(const struct situation *s, enum give_up reason); /* no 
  * its holder may count on it; and the ttl that an unknown holder may have. */
 int64_t lease_ttl_to_write_ms(const struct situation *s);
 int64_t lease_ttl_unknown_s(const struct cluster *cluster, const struct settings *settings);
+
+/* The record of ours that we have given back, for whoever sees it in the store still: our pod may be gone there, and with it our right
+ * to write. Said when no later agent of ours can go on with it, either. text: LEASE_TEXT_SIZE; "": none. */
+void lease_given_back(const struct situation *s, char *text);
 
 /* Whether the lease that an earlier agent of this pod left with the supervisor goes on; then `token` is its. */
 bool lease_goes_on(const struct situation *s, struct lease_token *token);

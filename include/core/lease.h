@@ -38,6 +38,7 @@ struct lease_object {
 /* What an observer remembers. */
 struct lease_sight {
 	bool held;        /* a holder was seen and nothing but its own release has freed it since */
+	bool given_back;  /* ... and that was told by mouth: the store shows the record still */
 	bool missing;     /* there is no object, or none that can be seen */
 	bool missed_held; /* ... and somebody may have held it: it counts as held by an unknown one for a whole ttl */
 	struct instant missed; /* since when it is missing, and cannot have been there unseen */
@@ -56,6 +57,14 @@ struct lease_sight {
  * object that is not there has been deleted; it was not merely never made. */
 void lease_look(struct lease_sight *sight, const struct lease_object *object, int64_t default_ttl_s, bool initialized,
 		struct instant now);
+
+/* A record as a word between members, by which its holder says that it has given it back: LEASE_TEXT_SIZE; "": no holder. */
+enum { LEASE_TEXT_SIZE = NAME_SIZE + 2 * TIME_SIZE + 24 };
+void lease_record_to_text(const struct lease_record *record, char *text);
+/* The holder itself said so of `given_back`. If that is the record that counts, it is as free as by a release in the store: nothing of
+ * the holder can commit, and it writes no lock under it any more. Whoever takes it does so by the version that it saw, so a renewal that
+ * landed in between wins. Returns whether that freed it. */
+bool lease_hear(struct lease_sight *sight, const char *given_back, struct instant now);
 
 bool lease_token_matches(const struct lease_token *token, const struct lease_record *record);
 void lease_token_to_text(const struct lease_token *token, char *text, size_t size);

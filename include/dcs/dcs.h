@@ -43,6 +43,7 @@ enum dcs_outcome {
 	DCS_CONFLICT,  /* refused by the version: somebody else was first; the view has been or is being refreshed */
 	DCS_REFUSED,   /* forbidden, or not acceptable: an answer came and it is no */
 	DCS_NO_ANSWER, /* it may have happened, may happen later, or not */
+	DCS_DENIED,    /* of a lock write: as NO_ANSWER, because we are not known or have no rights (401, 403) */
 };
 
 typedef void dcs_done(void *arg, enum dcs_outcome outcome, const char *text); /* text: what went wrong, "" when DONE */

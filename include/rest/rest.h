@@ -33,6 +33,7 @@ struct rest_view {
 	bool failsafe_active;                          /* a ping of a primary was accepted less than a ttl ago */
 	const char *failsafe_free_uid;                 /* our pod's, if no primary can count on us; NULL: one can */
 	const char *lacks;                             /* rejoin_lacks(); NULL or "": nothing */
+	const char *given_back;                        /* lease_given_back(); NULL or "": nothing */
 	const char *trouble;      /* what keeps this member down until a person does something; NULL: nothing known */
 	const char *copy_dropped; /* why the last new copy that was asked for is not made; NULL: it is, or none was */
 	const char *rollout;      /* what the leader says of it, a JSON object; "" or NULL: nothing */

@@ -27,7 +27,8 @@ void agent_credit(struct agent *agent, struct instant now)
 		return;
 	if (mutant(2))
 		self->hold.start = now;
-	self->lock_failed = self->released = false;
+	self->lock_failed = self->lock_denied = false;
+	self->released = (struct instant){ 0, 0 };
 	agent->failsafe_said = false;
 	bool covered = instant_is_set(before.extended) && agent_failsafe_covers_lock(agent);
 	if (lease_credit_goes_on(&self->hold, &before, &self->sight.record, covered))
@@ -59,6 +60,7 @@ static void lock_done(void *arg, enum dcs_outcome outcome, const char *text)
 	struct agent *agent = arg;
 	agent->self.lock_writing = false;
 	agent->self.lock_failed = outcome != DCS_DONE;
+	agent->self.lock_denied = outcome == DCS_DENIED;
 	if (outcome != DCS_DONE) {
 		agent->counters.lock_write_failures++;
 		log_warning("the lock was not written: %s", text);
@@ -167,8 +169,9 @@ void agent_release(struct agent *agent)
 	assert(may_release(&s));
 	bool handed_over = why == GIVE_UP_LEAVING || why == GIVE_UP_MOVED;
 	const char *heir = heir_decide(&s);
-	agent_notice(agent, !handed_over, handed_over ? "HandedOver" : "Demoted", "the lock is released%s%s: %s",
-		     heir[0] != '\0' ? " to " : "", heir, give_up_text(why));
+	if (!instant_is_set(self->released))
+		agent_notice(agent, !handed_over, handed_over ? "HandedOver" : "Demoted",
+			     "the lock is released%s%s: %s", heir[0] != '\0' ? " to " : "", heir, give_up_text(why));
 	int64_t aside_ms = give_up_aside_ms(&s, why);
 	if (aside_ms > 0)
 		self->aside_until = instant_after_ms(s.now, aside_ms);
@@ -176,7 +179,8 @@ void agent_release(struct agent *agent)
 	self->sends = (struct lease_sends){ .next = 0 };
 	self->hold.start = (struct instant){ 0, 0 };
 	self->confirmed = false;
-	self->released = true;
+	if (!instant_is_set(self->released))
+		self->released = s.now;
 }
 
 void agent_cap_deadline(struct agent *agent)
@@ -188,8 +192,9 @@ void agent_set_deadline(struct agent *agent)
 {
 	struct situation s = agent_situation(agent);
 	const struct lease_hold *hold = &agent->self.hold;
+	bool over = instant_is_set(agent->self.released);
 	struct deadline_order order = { .at = lease_deadline(hold),
-					.token = hold->token,
+					.token = over ? (struct lease_token){ .leader = "" } : hold->token,
 					.answered = instant_is_set(hold->start),
 					.unguarded = unguarded_is_wanted(&s) };
 	postgres_set_deadline(agent->pg, &order);
@@ -205,7 +210,7 @@ void agent_forget_lease(struct agent *agent)
 	else
 		log_warning("the lock is not ours any more");
 	self->hold = (struct lease_hold){ .ttl_ms = 0 };
-	self->released = false;
+	self->released = (struct instant){ 0, 0 };
 	self->sends = (struct lease_sends){ .next = 0 };
 	self->confirmed = false;
 

@@ -1,6 +1,7 @@
 /* Asking the other members how far they are: GET /patroni, all at once. */
 #include "private.h"
 
+#include "base/log.h"
 #include "base/strbuf.h"
 #include "codec/status.h"
 
@@ -21,13 +22,27 @@ static struct peer_answer *slot_for(struct self *self, const char *name)
 	return peer;
 }
 
+/* The holder of the lock says that it has given it back. */
+static void hear(struct agent *agent, const struct peer_answer *fresh)
+{
+	struct lease_sight *sight = &agent->self.sight;
+	if (strcmp(fresh->name, sight->record.leader) == 0 &&
+	    lease_hear(sight, fresh->given_back, loop_now(agent->loop)))
+		log_warning("%s says that it has given the lock back, though the store does not show it", fresh->name);
+}
+
+static bool parse(struct peer_answer *fresh, const struct peer_call *call, const struct http_answer *answer)
+{
+	const char *scope = call->agent->config.scope;
+	return answer->status == 200 && peer_answer_parse(fresh, scope, answer->body, answer->body_len);
+}
+
 static void take_answer(struct peer_answer *peer, const struct peer_call *call, const struct http_answer *answer)
 {
 	struct instant now = loop_now(call->agent->loop);
-	const char *scope = call->agent->config.scope;
 	struct peer_answer fresh = *peer;
 	fresh.asked = now;
-	fresh.silent = answer->status != 200 || !peer_answer_parse(&fresh, scope, answer->body, answer->body_len);
+	fresh.silent = !parse(&fresh, call, answer);
 	if (fresh.silent) {
 		peer->asked = now;
 		peer->silent = true;
@@ -35,6 +50,16 @@ static void take_answer(struct peer_answer *peer, const struct peer_call *call, 
 	}
 	fresh.answered = call->sent;
 	*peer = fresh;
+	hear(call->agent, &fresh);
+}
+
+/* It is no member any more: how far it is does not count. */
+static void take_last_word(const struct peer_call *call, const struct http_answer *answer)
+{
+	struct peer_answer fresh = { .silent = false };
+	text_copy(fresh.name, sizeof(fresh.name), call->name);
+	if (parse(&fresh, call, answer))
+		hear(call->agent, &fresh);
 }
 
 /* Two candidates that see each other ahead do not ask in step; an heir is waited for while nobody can write. */
@@ -49,9 +74,12 @@ static void call_done(void *arg, const struct http_answer *answer)
 	struct peer_call *call = arg;
 	struct agent *agent = call->agent;
 	struct self *self = &agent->self;
-	struct peer_answer *peer = slot_for(self, call->name);
+	bool gone = call == &agent->calls[MEMBERS_MAX];
+	struct peer_answer *peer = gone ? NULL : slot_for(self, call->name);
 	call->call = NULL;
-	if (peer != NULL)
+	if (gone)
+		take_last_word(call, answer);
+	else if (peer != NULL)
 		take_answer(peer, call, answer);
 	if (--agent->calls_open == 0) {
 		self->asking = false;
@@ -90,12 +118,12 @@ const char *agent_peer_password(const struct agent *agent)
 	return or_null(c->ctl_user[0] != '\0' ? c->ctl_password : c->rest_password);
 }
 
-static void ask(struct agent *agent, struct peer_call *call, const struct member *member)
+static void ask(struct agent *agent, struct peer_call *call, const char *name, const char *url)
 {
 	*call = (struct peer_call){ .agent = agent, .sent = loop_now(agent->loop) };
-	text_copy(call->name, sizeof(call->name), member->name);
+	text_copy(call->name, sizeof(call->name), name);
 	struct http_call_params params = { .method = "GET",
-					   .url = member->api_url,
+					   .url = url,
 					   .tls = agent_peer_tls(agent),
 					   .lane = "peers",
 					   .timeout_ms = PEER_TIMEOUT_MS,
@@ -128,13 +156,15 @@ void agent_ask_peers(struct agent *agent)
 	for (int i = 0; i < cluster->member_count; i++) {
 		const struct member *m = &cluster->members[i];
 		if (strcmp(m->name, agent->self.name) != 0 && m->api_url[0] != '\0')
-			ask(agent, &agent->calls[i], m);
+			ask(agent, &agent->calls[i], m->name, m->api_url);
 	}
+	if (agent->self.holder_gone)
+		ask(agent, &agent->calls[MEMBERS_MAX], agent->holder.name, agent->holder.api_url);
 }
 
 void agent_cancel_peers(struct agent *agent)
 {
-	for (int i = 0; i < MEMBERS_MAX; i++)
+	for (size_t i = 0; i < ARRAY_SIZE(agent->calls); i++)
 		if (agent->calls[i].call != NULL)
 			http_call_cancel(agent->calls[i].call);
 	agent->calls_open = 0;

@@ -84,8 +84,11 @@ struct agent {
 	bool config_known; /* the store's configuration was applied, or there is none */
 	bool object_seen;  /* there was a leader object at the last turn */
 	struct wall dcs_seen;
-	struct peer_call calls[MEMBERS_MAX];
+	struct peer_call calls[MEMBERS_MAX + 1]; /* the last one: of a holder whose pod is gone */
 	int calls_open;
+	struct {
+		char uid[UID_SIZE], name[NAME_SIZE], api_url[URL_SIZE];
+	} holder;         /* of the lock, as its pod was last seen */
 	char *beginnings; /* that self.beginning was read from, for this timeline; NULL: not yet */
 	uint32_t beginnings_timeline;
 	struct status_source said;   /* what status and essential were made of */

@@ -31,8 +31,9 @@ void agent_send(struct http_reply *reply, const struct rest_answer *answer)
 static void answer(struct agent *agent, const struct http_request *request)
 {
 	struct situation s = agent_situation(agent);
-	char lacks[LACKS_SIZE];
+	char lacks[LACKS_SIZE], given_back[LEASE_TEXT_SIZE];
 	rejoin_lacks(&s, lacks);
+	lease_given_back(&s, given_back);
 	struct rest_view view = { .config = &agent->config,
 				  .cluster = s.cluster,
 				  .self = s.self,
@@ -57,6 +58,7 @@ static void answer(struct agent *agent, const struct http_request *request)
 				  .trouble = agent_problem(agent),
 				  .copy_dropped = agent->copy_why,
 				  .lacks = lacks,
+				  .given_back = given_back,
 				  .counters = agent->counters };
 	struct instant t = lease_deadline(&agent->self.hold);
 	view.counters.lease_left_ms = view.leads && instant_is_set(t) ? left_least_ms(t, s.now) : 0;

@@ -12,7 +12,8 @@ static void route_done(void *arg, enum dcs_outcome outcome, const char *text UNU
 	static const int64_t rests_ms[] = { [DCS_DONE] = LOOK_MS,
 					    [DCS_CONFLICT] = AGAIN_SOON_MS,
 					    [DCS_REFUSED] = FORBIDDEN_MS,
-					    [DCS_NO_ANSWER] = AGAIN_SOON_MS };
+					    [DCS_NO_ANSWER] = AGAIN_SOON_MS,
+					    [DCS_DENIED] = FORBIDDEN_MS };
 	struct agent *agent = arg;
 	agent->self.route_open = false;
 	agent->self.route_again = instant_after_ms(loop_now(agent->loop), rests_ms[outcome]);

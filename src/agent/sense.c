@@ -85,6 +85,24 @@ static void sense_end(struct self *self, const struct situation *s)
 		self->ended_at = s->now;
 }
 
+/* The lock's holder goes by its pod: a new pod of its name is not it. It may live on for a while after its pod was deleted by force. */
+static void sense_holder(struct agent *agent, const struct cluster *cluster)
+{
+	struct self *self = &agent->self;
+	const struct member *found = NULL;
+	bool known = cluster->holder_uid[0] != '\0' && self->sight.held;
+	for (int i = 0; known && i < cluster->member_count; i++)
+		if (strcmp(cluster->members[i].pod_uid, cluster->holder_uid) == 0)
+			found = &cluster->members[i];
+	if (found != NULL) {
+		text_copy(agent->holder.uid, sizeof(agent->holder.uid), found->pod_uid);
+		text_copy(agent->holder.name, sizeof(agent->holder.name), found->name);
+		text_copy(agent->holder.api_url, sizeof(agent->holder.api_url), found->api_url);
+	}
+	self->holder_gone = known && found == NULL && strcmp(agent->holder.uid, cluster->holder_uid) == 0 &&
+			    strcmp(agent->holder.uid, self->pod_uid) != 0 && agent->holder.api_url[0] != '\0';
+}
+
 /* Whether WAL still comes in. */
 static void sense_wal(struct self *self, const struct instance *i, struct instant now)
 {
@@ -167,6 +185,7 @@ void agent_sense(struct agent *agent, struct instant now)
 	const struct member *own = agent_own_member(agent);
 	self->replaced =
 		own != NULL && agent->self.pod_uid[0] != '\0' && strcmp(own->pod_uid, agent->self.pod_uid) != 0;
+	sense_holder(agent, cluster);
 	sense_wal(self, instance, now);
 	sense_wishes(agent, now);
 	look_up_beginning(agent, instance->armed_timeline);

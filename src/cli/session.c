@@ -232,7 +232,8 @@ static bool written(struct store_answer *answer, const char *what, struct err *e
 	static const enum err_kind kinds[] = { [DCS_DONE] = ERR_NONE,
 					       [DCS_CONFLICT] = ERR_CONFLICT,
 					       [DCS_REFUSED] = ERR_FORBIDDEN,
-					       [DCS_NO_ANSWER] = ERR_NO_ANSWER };
+					       [DCS_NO_ANSWER] = ERR_NO_ANSWER,
+					       [DCS_DENIED] = ERR_FORBIDDEN };
 	loop_run(answer->loop);
 	return answer->outcome == DCS_DONE || err_set(err, kinds[answer->outcome], "%s: %s", what, answer->text);
 }

@@ -148,6 +148,7 @@ static const struct shape lease_object_shape = SHAPE(lease_object, lease_object_
 
 static const struct field lease_sight_fields[] = {
 	F(lease_sight, held),
+	F(lease_sight, given_back),
 	F(lease_sight, missing),
 	F(lease_sight, missed_held),
 	F(lease_sight, missed),
@@ -257,6 +258,7 @@ static const struct field peer_fields[] = {
 	F(peer_answer, failsafe_free_uid),
 	F(peer_answer, lacks),
 	F(peer_answer, sees_leader),
+	F(peer_answer, given_back),
 	WORD(peer_answer, role, role_words),
 };
 static const struct shape peer_shape = SHAPE(peer_answer, peer_fields);
@@ -317,7 +319,9 @@ static const struct field self_fields[] = {
 	F(self, lock_failed),
 	F(self, won_at),
 	F(self, settled),
+	F(self, lock_denied),
 	F(self, released),
+	F(self, holder_gone),
 	F(self, ended_at),
 	F(self, last_up),
 	F(self, created),

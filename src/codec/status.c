@@ -191,6 +191,14 @@ static bool says_otherwise(const struct json *patroni, const char *key, const ch
 	return said != NULL && expected != NULL && expected[0] != '\0' && strcmp(said, expected) != 0;
 }
 
+/* "": it does not say so, or not as we would. */
+static void take_word(const struct json *root, const char *key, char *to, size_t size)
+{
+	const char *said = json_get_text(root, key);
+	if (said == NULL || !text_copy(to, size, said))
+		to[0] = '\0';
+}
+
 bool peer_answer_parse(struct peer_answer *answer, const char *scope, const char *text, size_t len)
 {
 	struct err err;
@@ -214,12 +222,9 @@ bool peer_answer_parse(struct peer_answer *answer, const char *scope, const char
 	/* a watchdog that is required and does not work keeps a member from leading as the tag does (contract 5.10) */
 	answer->nofailover |= json_true(json_get(root, "watchdog_failed"));
 	answer->failsafe_active = json_true(json_get(root, "failsafe_mode_is_active"));
-	const char *free_uid = json_get_text(root, "howdah_failsafe_free");
-	if (free_uid == NULL || !text_copy(answer->failsafe_free_uid, sizeof(answer->failsafe_free_uid), free_uid))
-		answer->failsafe_free_uid[0] = '\0';
-	const char *lacks = json_get_text(root, "howdah_lacks");
-	if (lacks == NULL || !text_copy(answer->lacks, sizeof(answer->lacks), lacks))
-		answer->lacks[0] = '\0';
+	take_word(root, "howdah_failsafe_free", answer->failsafe_free_uid, sizeof(answer->failsafe_free_uid));
+	take_word(root, "howdah_lacks", answer->lacks, sizeof(answer->lacks));
+	take_word(root, "howdah_given_back", answer->given_back, sizeof(answer->given_back));
 	answer->sees_leader = !json_true(json_get(root, "cluster_unlocked"));
 	return true;
 }

@@ -15,6 +15,11 @@ bool has_lease(const struct situation *s)
 	return s->self->hold.token.leader[0] != '\0';
 }
 
+bool has_given_back(const struct situation *s)
+{
+	return has_lease(s) && instant_is_set(s->self->released);
+}
+
 /* Every promotion takes a number above all that were seen: somebody on a later timeline has led after us. */
 static bool is_superseded(const struct situation *s)
 {
@@ -235,7 +240,7 @@ const struct member *leader_to_follow(const struct situation *s)
 /* After a restart the agent knows its lease by the token alone until the first renewal: then the supervisor's T is what holds. */
 bool leads_now(const struct situation *s)
 {
-	if (!lock_is_mine(s) || s->self->released)
+	if (!lock_is_mine(s) || has_given_back(s))
 		return false;
 	struct instant t = lease_deadline(&s->self->hold);
 	if (!instant_is_set(t))

@@ -23,6 +23,7 @@ static inline uint32_t when(bool condition, uint32_t fact)
 
 bool within_ms(struct instant since, int64_t ms, struct instant now); /* it is set and at most this old */
 bool has_lease(const struct situation *s);          /* a token of ours is kept, whatever the record says */
+bool has_given_back(const struct situation *s);     /* ... and a release of it was sent: it is never renewed again */
 bool view_is_fresh(const struct situation *s);      /* the API answered within retry_timeout and both lists are there */
 bool supervisor_is_sure(const struct situation *s); /* it answered within a third of the ttl */
 bool deadline_is_ahead(const struct situation *s, int64_t ms); /* the supervisor's T, by the faster clock */

@@ -26,7 +26,8 @@ bool failsafe_is_due(const struct situation *s)
 {
 	const struct self *self = s->self;
 	struct instant t = lease_deadline(&self->hold);
-	if (!s->settings->failsafe || s->settings->paused || !lock_is_mine(s) || !instant_is_set(t) || self->released)
+	if (!s->settings->failsafe || s->settings->paused || !lock_is_mine(s) || !instant_is_set(t) ||
+	    has_given_back(s))
 		return false;
 	if (!is_counted_on(s) || self->failsafe_asking || !store_is_silent(s) || !is_primary_up(s))
 		return false;

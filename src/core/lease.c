@@ -83,7 +83,7 @@ void lease_look(struct lease_sight *sight, const struct lease_object *object, in
 	if (freed) {
 		if (sight->held)
 			sight->freed = now;
-		sight->held = false;
+		sight->held = sight->given_back = false;
 		return;
 	}
 	if (!object->present || !object->readable || object->record.leader[0] == '\0')
@@ -93,15 +93,38 @@ void lease_look(struct lease_sight *sight, const struct lease_object *object, in
 		record.ttl_s = default_ttl_s;
 	if (mutant(8))
 		record.ttl_s = default_ttl_s;
-	if (sight->held && same_record(&sight->record, &record) && !(mutant(30) && object->version != version_before))
+	bool same = same_record(&sight->record, &record) && !(mutant(30) && object->version != version_before);
+	if ((sight->held || sight->given_back) && same)
 		return;
 	/* a holder that goes on renewing makes what the store says its own again */
 	bool renewed = sight->held && strcmp(sight->record.acquire_time, record.acquire_time) == 0;
 	if (sight->restored && renewed && ++sight->renewals >= 2)
 		sight->restored = false;
 	sight->held = true;
+	sight->given_back = false;
 	sight->record = record;
 	sight->since = now;
+}
+
+void lease_record_to_text(const struct lease_record *record, char *text)
+{
+	struct strbuf b;
+	strbuf_init(&b, text, LEASE_TEXT_SIZE);
+	if (record->leader[0] != '\0')
+		strbuf_addf(&b, "%s %s %lld %s", record->leader, record->acquire_time, (long long)record->transitions,
+			    record->renew_time);
+}
+
+bool lease_hear(struct lease_sight *sight, const char *given_back, struct instant now)
+{
+	char text[LEASE_TEXT_SIZE];
+	lease_record_to_text(&sight->record, text);
+	if (!sight->held || text[0] == '\0' || strcmp(text, given_back) != 0)
+		return false;
+	sight->held = false;
+	sight->given_back = true;
+	sight->freed = now;
+	return true;
 }
 
 bool lease_token_matches(const struct lease_token *token, const struct lease_record *record)

@@ -6,11 +6,14 @@
 
 #include <string.h>
 
+/* A holder that may not write any more tells whoever asks that it has given the lock back: several times a second. */
+enum { TOLD_MS = 3000 };
+
 enum lock_fact {
 	FACT_L_WRITING,   /* a lock write is on its way */
 	FACT_L_LEASE,     /* we keep a token */
 	FACT_L_MINE,      /* the record carries it */
-	FACT_L_LAPSED,    /* T of our last answered write has passed, and nothing of ours can commit */
+	FACT_L_LAPSED,    /* T has passed, or it was given back in vain, and nothing of ours can commit */
 	FACT_L_TAKEN,     /* somebody else's record has not run out */
 	FACT_L_DUE,       /* it is time to renew */
 	FACT_L_SURE,      /* the supervisor answers */
@@ -35,7 +38,7 @@ static const char *const names[] = {
 	[FACT_L_WRITING] = "a write of the lock is on its way",
 	[FACT_L_LEASE] = "we have a lease",
 	[FACT_L_MINE] = "the record is our own",
-	[FACT_L_LAPSED] = "our lease has run out",
+	[FACT_L_LAPSED] = "our lease has run out, or could not be given back for long",
 	[FACT_L_TAKEN] = "somebody else holds the lock",
 	[FACT_L_DUE] = "a renewal is due",
 	[FACT_L_SURE] = "the supervisor answers",
@@ -64,7 +67,7 @@ static const struct rule rules[] = {
 	{ "lost", L(LEASE) | L(FRESH), L(MINE), { ACT_FORGET_LEASE },
 	  "the lock is not ours any more" },
 		{ "lapsed", L(LEASE) | L(LAPSED), 0, { ACT_FORGET_LEASE },
-	  "our lease has run out: the record counts like anybody's" },
+	  "our lease has run out, or could not be given back for long: the record counts like anybody's" },
 	{ "lost-blind", L(LEASE), L(MINE), { ACT_NONE },
 	  "the lock does not look like ours, and the API does not answer" },
 		{ "nothing-to-give", L(LEASE) | L(GIVE_UP) | L(PROVEN) | L(FRESH), L(OBJECT), { ACT_FORGET_LEASE },
@@ -88,7 +91,7 @@ static const struct rule rules[] = {
 	{ "keep", L(LEASE), 0, { ACT_NONE },
 	  "the lock is ours" },
 	{ "ask-early", L(TAKEN) | L(ASK), 0, { ACT_ASK_PEERS },
-	  "the holder has been silent for long: the others are asked already" },
+	  "the holder has been silent for long, or its pod is gone: the others are asked already" },
 	{ "taken", L(TAKEN), 0, { ACT_NONE },
 	  "somebody else holds the lock" },
 		{ "blind", 0, L(FRESH) | L(READING), { ACT_REFRESH },
@@ -128,6 +131,8 @@ const struct table lock_table = { "lock", names, FACT_L_COUNT, rules, ARRAY_SIZE
 static bool is_due(const struct situation *s)
 {
 	const struct instance *i = s->instance;
+	if (has_given_back(s))
+		return false;
 	bool claims = i->tree == PG_TREE_STANDBY && s->self->confirmed && !timeline_is_claimed(s);
 	bool tells = is_primary_up(s) && i->armed_timeline == i->timeline && s->cluster->leader_timeline != i->timeline;
 	if ((claims || tells) && elapsed_most_ms(s->self->lock_written, s->now) >= CLAIM_AGAIN_MS)
@@ -137,11 +142,21 @@ static bool is_due(const struct situation *s)
 	return elapsed_most_ms(s->self->lock_written, s->now) >= renewal_period_ms(s);
 }
 
+/* Without rights it can only be told to whoever asks (lease_hear); else it is tried for as long as it could be of use. */
+static bool was_given_back_in_vain(const struct situation *s)
+{
+	const struct self *self = s->self;
+	int64_t bound = self->lock_denied ? TOLD_MS : self->hold.ttl_ms;
+	return has_given_back(s) && elapsed_least_ms(self->released, s->now) >= bound;
+}
+
 /* T has passed and nothing was lost by it: others may have come and gone unseen since, so the token proves nothing any more. */
 static bool has_lapsed(const struct situation *s)
 {
 	struct instant t = lease_deadline(&s->self->hold);
-	return has_lease(s) && instant_is_set(t) && left_least_ms(t, s->now) <= 0 && !s->instance->writable;
+	if (!has_lease(s) || s->instance->writable)
+		return false;
+	return instant_is_set(t) ? left_least_ms(t, s->now) <= 0 : was_given_back_in_vain(s);
 }
 
 static bool is_paced(const struct situation *s)
@@ -214,6 +229,8 @@ static bool wants_peers(const struct situation *s)
 	bool alone = leader_to_follow(s) == NULL, remakes = s->settings->clone_when_diverged || s->instance->can_rewind;
 	if ((remakes || alone) && is_diverged(rejoin_decide(s)))
 		return peers_need_asking(s); /* is there a leader whose copy can stand in for ours, or nobody's left? */
+	if (self->holder_gone && race_is_candidate(s))
+		return true; /* has it given the lock back? it may not be allowed to write that any more */
 	bool soon = !self->sight.held || lease_left_ms(&self->sight, s->now) <= self->sight.record.ttl_s * 500;
 	return soon && race_is_candidate(s) && peers_need_asking(s);
 }
@@ -252,6 +269,7 @@ static const char *const give_up_texts[] = {
 	[GIVE_UP_FOREIGN] = "the data directory belongs to another cluster",
 	[GIVE_UP_DIVERGED] = "the data here is not a part of the cluster's history",
 	[GIVE_UP_BARRED] = "this member is not allowed to lead",
+	[GIVE_UP_BEGUN] = "it was given back already, and the store has not shown it yet",
 };
 static_assert(ARRAY_SIZE(give_up_texts) == GIVE_UP_COUNT, "every reason has a text");
 
@@ -273,6 +291,14 @@ bool lease_goes_on(const struct situation *s, struct lease_token *token)
 	const struct lease_sight *sight = &s->self->sight;
 	return !has_lease(s) && deadline_is_ahead(s, 0) && lease_token_from_text(token, s->instance->token) &&
 	       strcmp(token->leader, s->self->name) == 0 && sight->held && lease_token_matches(token, &sight->record);
+}
+
+void lease_given_back(const struct situation *s, char *text)
+{
+	bool given = has_given_back(s) && s->instance->attached && s->instance->token[0] == '\0';
+	text[0] = '\0';
+	if ((given || mutant(52)) && lock_is_mine(s))
+		lease_record_to_text(&s->self->sight.record, text);
 }
 
 int64_t lease_ttl_to_write_ms(const struct situation *s)
@@ -330,5 +356,7 @@ enum give_up give_up_decide(const struct situation *s)
 		return crash;
 	if (has_lease(s) && i->tree == PG_TREE_STANDBY && is_diverged(rejoin_decide(s)))
 		return GIVE_UP_DIVERGED;
-	return is_late(s) && failover_is_possible(s) ? GIVE_UP_NOT_WRITABLE : GIVE_UP_NO;
+	if (is_late(s) && failover_is_possible(s))
+		return GIVE_UP_NOT_WRITABLE;
+	return has_given_back(s) ? GIVE_UP_BEGUN : GIVE_UP_NO;
 }

@@ -190,17 +190,17 @@ FRESH_SIDECAR = {"agent-first", "agent-again"}  # the kubelet has not begun to c
 
 @pytest.fixture(scope="module")
 def shops(make_release):
-    """A cluster of each mode, made when it is first asked for."""
+    """A cluster of each way, made when it is first asked for."""
     made = {}
 
     def shop(mode):
         if mode not in made:
-            made[mode] = make_release(settings=(*ONE_A_NODE, f"mode={mode}"))
+            made[mode] = make_release(settings=(*ONE_A_NODE, *figures.WAYS[mode]))
         return made[mode]
     return shop
 
 
-@pytest.mark.parametrize("mode", figures.MODES)
+@pytest.mark.parametrize("mode", figures.WAYS)
 @pytest.mark.parametrize("fault", ROUTED)
 def test_fault_that_the_route_decides(bed, shops, note, fault, mode):
     for _ in range(ROUNDS):

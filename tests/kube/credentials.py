@@ -38,10 +38,13 @@ class Account:
         self.user = f"system:serviceaccount:{namespace}:{name}"
         self.token = self.new_token()
 
-    def new_token(self, lifetime_s=3600):
-        """The server takes 600 seconds or more. Deleting the ServiceAccount revokes all of them."""
+    def new_token(self, lifetime_s=3600, pod=None):
+        """The server takes 600 seconds or more. Deleting the ServiceAccount, or the pod that it is for, revokes it."""
         target = path("serviceaccounts", self.namespace, self.name, "token")
-        answer = self.kube.admin.request("POST", target, {"spec": {"expirationSeconds": lifetime_s}})
+        spec = {"expirationSeconds": lifetime_s}
+        if pod:
+            spec["boundObjectRef"] = {"kind": "Pod", "apiVersion": "v1", "name": pod["metadata"]["name"], "uid": pod["metadata"]["uid"]}
+        answer = self.kube.admin.request("POST", target, {"spec": spec})
         return answer["status"]["token"]
 
     def client(self, machine="client", token=None):

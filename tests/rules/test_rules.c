@@ -141,7 +141,7 @@ static const char *lock_is_safe(const struct table *t, uint32_t f, const struct 
 		return "takes a lock on old news";
 	if ((does(rule, ACT_RENEW) || does(rule, ACT_RELEASE)) && !mine)
 		return "writes a lock that is not ours";
-	if (does(rule, ACT_RENEW) && (f & bit(t, "our lease has run out")))
+	if (does(rule, ACT_RENEW) && (f & bit(t, "our lease has run out, or could not be given back for long")))
 		return "renews what others may have held since";
 	if (does(rule, ACT_RELEASE) && !(f & bit(t, "nothing of ours can commit")))
 		return "releases without proof";

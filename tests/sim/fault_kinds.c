@@ -456,11 +456,13 @@ static bool twin(struct active *a, UNUSED int64_t for_us)
 	struct pod *pod = victim();
 	if (!pod || !pod->current || pod->grace_over || world->pod_count > SIM_PODS_MAX - 2)
 		return false;
-	if (a->kind == FAULT_TWIN && !others_have_data(pod))
+	if (a->kind != FAULT_TWIN_SAME_VOLUME && !others_have_data(pod))
 		return false;
 	sim_trace("FAULT %s: force-deleted, kind %d", pod->name, a->kind);
 	a->pod = pod;
 	pod_force_delete(pod, a->kind == FAULT_TWIN_SAME_VOLUME);
+	if (a->kind == FAULT_FORCED)
+		pod_lose_rights(pod);
 	return true;
 }
 
@@ -644,6 +646,7 @@ const struct fault_kind fault_kinds_table[FAULT_COUNT] = {
 	[FAULT_UNSCHEDULABLE] = { "no pod is made again", 10, 0, 5000, 200000, unschedulable, schedulable },
 	[FAULT_BUDGET] = { "evictions refused", 8, 0, 5000, 90000, refuse_rollout, allow_rollout },
 	[FAULT_RIGHTS] = { "roll-out forbidden", 8, 0, 5000, 90000, refuse_rollout, allow_rollout },
+	[FAULT_FORCED] = { "pod deleted by force", 12, 0, 5000, 60000, twin, twin_over },
 };
 
 int fault_kinds(void)

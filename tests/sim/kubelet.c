@@ -323,6 +323,8 @@ void pod_container_ended(struct pod *pod)
 {
 	supervisor_kill(pod->supervisor, true);
 	sim_cancel(&pod->grace_over);
+	if (!pod->current)
+		return; /* what becomes of its volume, its fault says */
 	pod->grace_over = sim_after(sim_between(20, 400) * MS_US, NULL, on_grace_over, pod);
 }
 
@@ -334,6 +336,20 @@ void pod_delete(struct pod *pod, int64_t grace_s)
 	sim_cancel(&pod->restart_container);
 	if (pod->supervisor)
 		supervisor_term(pod->supervisor);
+}
+
+static void on_told(void *arg)
+{
+	struct pod *pod = arg;
+	if (!pod->gone && pod->supervisor)
+		supervisor_term(pod->supervisor);
+}
+
+/* Its kubelet is there and ends it; an API server remembers a token for up to ten seconds. */
+void pod_lose_rights(struct pod *pod)
+{
+	pod->rights_end = world->now + sim_between(1, 10000) * MS_US;
+	sim_after(sim_between(0, 3000) * MS_US, NULL, on_told, pod);
 }
 
 void pod_force_delete(struct pod *pod, bool same_volume)
@@ -377,6 +393,7 @@ void machine_die(struct machine *machine, int64_t down_us)
 
 static void on_log(UNUSED void *arg, UNUSED enum log_level level, const char *text)
 {
+	world->counters.heard += strstr(text, "says that it has given the lock back") != NULL;
 	sim_trace("%s:   %s", world->current ? world->current->pod->name : "-", text);
 }
 

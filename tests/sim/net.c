@@ -306,6 +306,12 @@ void net_heal(void)
 
 /* ---- landing ---- */
 
+/* A token is bound to its pod. */
+static bool has_rights(const struct wire *w)
+{
+	return !w->from || w->from->rights_end == 0 || world->now < w->from->rights_end;
+}
+
 static void land_at_api(struct wire *w)
 {
 	struct http_call *c = w->call;
@@ -323,7 +329,10 @@ static void land_at_api(struct wire *w)
 				 .author = w->from };
 	world->counters.api_requests++;
 	world->net->landing_sent_at = w->sent_at;
-	api_handle(world->api, &q, &r);
+	if (has_rights(w))
+		api_handle(world->api, &q, &r);
+	else
+		r = (struct api_response){ .status = 401, .retry_after_s = -1 };
 	if (!c || w->answer_lost) {
 		if (c)
 			wait_in_vain(c);

@@ -86,7 +86,7 @@ struct sim_options {
 };
 
 struct sim_counters {
-	long events, decisions, leaderships, promotions, commits, lost_commits, api_requests, agents, handovers;
+	long events, decisions, leaderships, promotions, commits, lost_commits, api_requests, agents, handovers, heard;
 	long patches, evictions;
 	long rules; /* not used by rules that never fired */
 };
@@ -183,6 +183,7 @@ struct pod {
 	int64_t sidecar_began, sidecar_ended;
 	bool ready;
 	bool let_go;             /* another one leads, and the store could not know that it goes on in failsafe mode */
+	int64_t rights_end;      /* of who is not current: from then on the API does not know it; 0: it does */
 	int64_t renewed_sent_at; /* when it sent the last write of the lock that landed as a renewal or acquisition */
 	long lease;              /* the number of the last one that it had */
 	int64_t label_off_at;    /* when another one took the leader's label off it; 0: never */
@@ -210,6 +211,7 @@ void pod_container_ended(struct pod *pod); /* by itself, after a SIGTERM */
 void machine_die(struct machine *machine, int64_t down_us);
 void pod_delete(struct pod *pod, int64_t grace_s);        /* politely */
 void pod_force_delete(struct pod *pod, bool same_volume); /* the object goes at once, the containers run on */
+void pod_lose_rights(struct pod *pod); /* one that was deleted by force: it is told to end, and the API forgets it */
 void pod_move_volume(struct pod *pod, struct volume *volume);
 void pod_end(struct pod *pod);     /* everything of it dies at once */
 void pod_changed(struct pod *pod); /* its readiness may have changed */

@@ -358,13 +358,23 @@ static void second_lock_write_at_once_is_refused(void **state UNUSED)
 	assert_int_equal(result.count, 0);
 }
 
-static void acquire_that_is_forbidden_is_no_answer(void **state UNUSED)
+static void who_is_not_known_or_has_no_rights_is_denied(void **state UNUSED)
 {
 	start(LIST("9", OBJECT("batman", "7", "")));
 	acquire(7);
 	reply(lock_call("PATCH"), 403, "{\"message\":\"roles are not loaded\"}");
-	assert_int_equal(result.outcome, DCS_NO_ANSWER);
+	assert_int_equal(result.outcome, DCS_DENIED);
 	assert_non_null(strstr(result.text, "roles are not loaded"));
+}
+
+static void release_of_a_pod_that_is_gone_is_denied(void **state UNUSED)
+{
+	start(LIST("9", OBJECT("batman", "7", OURS)));
+	struct dcs_lock_write write = lock_write();
+	dcs_release(dcs, &write, done, &result);
+	reply(lock_call("PATCH"), 401, "{\"message\":\"Unauthorized\"}");
+	assert_int_equal(result.outcome, DCS_DENIED);
+	assert_null(lock_call("PATCH"));
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -392,7 +402,8 @@ int main(void)
 		TEST(release_is_sent_once_and_empties_the_subsets),
 		TEST(release_of_what_is_not_ours_is_refused),
 		TEST(second_lock_write_at_once_is_refused),
-		TEST(acquire_that_is_forbidden_is_no_answer),
+		TEST(who_is_not_known_or_has_no_rights_is_denied),
+		TEST(release_of_a_pod_that_is_gone_is_denied),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

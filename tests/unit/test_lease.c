@@ -275,6 +275,33 @@ static void a_token_survives_as_text(void **state)
 	assert_false(lease_token_from_text(&back, "a b c"));
 }
 
+static void what_its_holder_says_frees_the_record_that_it_says_it_of(void **state)
+{
+	(void)state;
+	char held[LEASE_TEXT_SIZE], renewed[LEASE_TEXT_SIZE];
+	struct lease_object o = object("a", "1", 10), later = object("a", "2", 12);
+	struct lease_sight s = { .held = false };
+	lease_record_to_text(&o.record, held);
+	lease_record_to_text(&later.record, renewed);
+	assert_false(lease_hear(&s, "", at(0))); /* nothing was ever seen */
+	look(&s, o, 0);
+	assert_false(lease_hear(&s, "", at(1)));
+	assert_false(lease_hear(&s, renewed, at(1))); /* not the record that counts here */
+	assert_true(lease_is_taken(&s, &nobody, at(1)));
+	assert_true(lease_hear(&s, held, at(2)));
+	assert_false(lease_is_taken(&s, &nobody, at(2)));
+	assert_true(instant_is_set(s.freed));
+	look(&s, object("a", "1", 11), 3); /* the store shows it still: somebody annotated the object */
+	assert_false(lease_is_taken(&s, &nobody, at(3)));
+	assert_false(lease_hear(&s, held, at(3)));
+	look(&s, later, 4); /* it was renewed before anybody took it: that counts */
+	assert_true(lease_is_taken(&s, &nobody, at(33)));
+	assert_false(lease_hear(&s, held, at(5)));
+	look(&s, object("b", "3", 13), 6);
+	look(&s, object("a", "1", 10), 7); /* restored: it is a holder's that nobody has heard from */
+	assert_true(lease_is_taken(&s, &nobody, at(36)));
+}
+
 static void the_margin_keeps_a_holder_ahead_of_every_observer(void **state)
 {
 	(void)state;
@@ -304,6 +331,7 @@ int main(void)
 		cmocka_unit_test(a_record_of_no_send_of_ours_gives_nothing),
 		cmocka_unit_test(a_lowered_ttl_lowers_the_deadline_before_it_is_written),
 		cmocka_unit_test(a_token_survives_as_text),
+		cmocka_unit_test(what_its_holder_says_frees_the_record_that_it_says_it_of),
 		cmocka_unit_test(the_margin_keeps_a_holder_ahead_of_every_observer),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

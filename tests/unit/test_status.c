@@ -172,6 +172,23 @@ static void a_replicas_answer_is_read(void **state)
 	assert_true(instant_is_set(answer.asked) && !instant_is_set(answer.answered));
 }
 
+static void what_a_member_says_of_the_lock_it_held_is_read(void **state)
+{
+	(void)state;
+	char text[512], name[300];
+	struct peer_answer answer;
+	assert_true(answer_of(&answer,
+			      "{\"state\":\"stopped\",\"role\":\"replica\",\"patroni\":{},"
+			      "\"howdah_given_back\":\"p 2026-11-20T01:00:00+00:00 6 2026-11-20T04:11:52+00:00\"}"));
+	assert_string_equal(answer.given_back, "p 2026-11-20T01:00:00+00:00 6 2026-11-20T04:11:52+00:00");
+	memset(name, 'x', sizeof(name) - 1);
+	name[sizeof(name) - 1] = '\0';
+	snprintf(text, sizeof(text),
+		 "{\"state\":\"stopped\",\"role\":\"replica\",\"patroni\":{},\"howdah_given_back\":\"%s\"}", name);
+	assert_true(answer_of(&answer, text));
+	assert_string_equal(answer.given_back, ""); /* longer than any record: not a part of it, either */
+}
+
 static void a_primarys_answer_is_read(void **state)
 {
 	(void)state;
@@ -337,6 +354,7 @@ int main(void)
 		cmocka_unit_test(bad_addresses_are_unknown_addresses),
 		cmocka_unit_test(tags_say_whether_a_member_may_lead),
 		cmocka_unit_test(a_replicas_answer_is_read),
+		cmocka_unit_test(what_a_member_says_of_the_lock_it_held_is_read),
 		cmocka_unit_test(a_primarys_answer_is_read),
 		cmocka_unit_test(what_is_no_answer_is_refused),
 		cmocka_unit_test(another_members_answer_is_nobodys),

@@ -45,6 +45,89 @@ static void a_replica_that_is_asked_counts_itself(void **state UNUSED)
 	assert_int_equal(check_move("shop-0", 150), MOVE_NOBODY_FIT);
 }
 
+static void leaves(bool denied, int64_t released_ms)
+{
+	turn_leader(turn, 4000);
+	turn->instance.term_pending = true;
+	turn->instance.tree = PG_TREE_DOWN;
+	turn->instance.nothing_left = true;
+	turn->instance.writable = turn->instance.answers = false;
+	turn->instance.control = CONTROL_SHUT_DOWN;
+	turn->self.settled = true;
+	turn->self.hold.start = (struct instant){ 0, 0 }; /* as after a release was sent */
+	turn->self.confirmed = false;
+	turn->self.ended_at = turn_ago(20000);
+	turn->self.lock_failed = true;
+	turn->self.lock_denied = denied;
+	turn->self.lock_written = turn_ago(200);
+	turn->self.released = turn_ago(released_ms);
+	turn->instance.token[0] = '\0'; /* the supervisor has forgotten it */
+	turn->instance.deadline = (struct instant){ 0, 0 };
+	turn_decide(turn);
+}
+
+static void a_container_ends_when_its_lock_cannot_be_given_back(void **state UNUSED)
+{
+	char told[LEASE_TEXT_SIZE];
+	leaves(true, 2900);
+	struct situation s = record_situation(turn);
+	lease_given_back(&s, told);
+	assert_string_equal(told, "shop-0 2026-11-20T01:00:00.000000+00:00 6 2026-11-20T04:11:52.400000+00:00");
+	assert_string_equal(rule_of(TABLE_START), "leaving-lock"); /* whoever asks is told */
+	leaves(true, 3100);
+	assert_string_equal(rule_of(TABLE_LOCK), "lapsed");
+	leaves(false, 3100); /* the API may come back */
+	assert_string_equal(rule_of(TABLE_START), "leaving-lock");
+	leaves(false, 15100); /* it ran out everywhere meanwhile */
+	assert_string_equal(rule_of(TABLE_LOCK), "lapsed");
+	leaves(true, 100);
+	lease_token_to_text(&turn->self.hold.token, turn->instance.token, sizeof(turn->instance.token));
+	turn->instance.deadline = turn_ago(-5000);
+	turn_decide(turn);
+	assert_true(plans(ACT_SET_DEADLINE)); /* so that no agent after this one goes on with it */
+	s = record_situation(turn);
+	lease_given_back(&s, told);
+	assert_string_equal(told, "");
+	leaves(true, 100);
+	turn->self.released = (struct instant){ 0, 0 };
+	s = record_situation(turn);
+	lease_given_back(&s, told);
+	assert_string_equal(told, "");
+}
+
+static void a_lease_that_was_given_back_is_never_renewed(void **state UNUSED)
+{
+	leaves(false, 2000);
+	turn->instance.term_pending = false; /* the reason is gone: whoever heard of it may have counted on it */
+	turn->self.lock_written = turn_ago(30000);
+	turn_decide(turn);
+	assert_true(plans(ACT_RELEASE));
+	assert_false(plans(ACT_RENEW));
+	turn->instance.nothing_left = false; /* and while it cannot be given back again */
+	turn_decide(turn);
+	assert_false(plans(ACT_RELEASE));
+	assert_false(plans(ACT_RENEW));
+}
+
+static void a_holder_whose_pod_is_gone_is_asked_whether_it_has_given_the_lock_back(void **state UNUSED)
+{
+	turn_replica(turn, 100);
+	turn_peer(&turn->self, "shop-1", TURN_LSN);
+	turn_decide(turn);
+	assert_false(plans(ACT_ASK_PEERS));
+	turn->self.holder_gone = true;
+	turn_decide(turn);
+	assert_true(plans(ACT_ASK_PEERS));
+	turn->self.ask_not_before = instant_after_ms(TURN_NOW, 150);
+	turn_decide(turn);
+	assert_false(plans(ACT_ASK_PEERS));
+	assert_in_range(turn->plan.wake_ms, 1, 151);
+	turn->self.ask_not_before = (struct instant){ 0, 0 };
+	turn->settings.nofailover = true; /* it could not lead anyway */
+	turn_decide(turn);
+	assert_false(plans(ACT_ASK_PEERS));
+}
+
 static void a_leader_drops_a_wish_only_after_it_has_asked(void **state UNUSED)
 {
 	turn_leader(turn, 1000);
@@ -125,6 +208,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_move_is_accepted_and_refused_only_by_answers_that_are_younger_than_it),
 		TEST(a_replica_that_is_asked_counts_itself),
+		TEST(a_container_ends_when_its_lock_cannot_be_given_back),
+		TEST(a_lease_that_was_given_back_is_never_renewed),
+		TEST(a_holder_whose_pod_is_gone_is_asked_whether_it_has_given_the_lock_back),
 		TEST(a_leader_drops_a_wish_only_after_it_has_asked),
 		TEST(a_wish_that_is_dropped_has_a_reason_and_one_that_is_done_has_none),
 		TEST(a_dropped_restart_has_a_reason),

@@ -212,8 +212,7 @@ static char *release_body(const struct dcs *dcs, const struct object *leader)
 static bool answer_is_none(const struct http_answer *answer)
 {
 	int status = answer->status;
-	return status < 400 || status == 401 || status == 403 || status == 429 || status >= 500 ||
-	       answer->retry_after_s >= 0;
+	return status < 400 || status == 429 || status >= 500 || answer->retry_after_s >= 0;
 }
 
 static bool one_of_ours(const struct lock *lock, const struct lease_record *record)
@@ -342,6 +341,8 @@ static void on_answer(void *arg, const struct http_answer *answer)
 		lock_look(dcs);
 	else if (answer->status == 404)
 		on_missing(dcs);
+	else if (answer->status == 401 || answer->status == 403)
+		lock_end(dcs, DCS_DENIED, answer_text(answer, text, sizeof(text)));
 	else if (answer_is_none(answer))
 		lock_end(dcs, DCS_NO_ANSWER, answer_text(answer, text, sizeof(text)));
 	else

@@ -74,7 +74,8 @@ class Member:
 
     def make_pod(self):
         labels = {**LABELS, "cluster-name": self.cluster.scope}
-        self.cluster.kube.pod(self.cluster.namespace, self.name, labels, ip=self.address)
+        spec = {"serviceAccountName": self.cluster.account.name}
+        self.cluster.kube.pod(self.cluster.namespace, self.name, labels, ip=self.address, spec=spec)
 
     def settings(self):
         c = self.cluster

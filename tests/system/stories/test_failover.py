@@ -7,9 +7,11 @@ import time
 
 import pytest
 
+from api import ApiError
 from bed import BUILD, wait
 
 now = time.monotonic
+TTL_S = 20
 
 
 def kill_postmaster(member):
@@ -179,3 +181,47 @@ def test_clean_stop_hands_over_first(make_ready, watch, note):
     note("gap_s", round(writer.gap_around(stopped), 3))
     assert leader.supervisor.wait(timeout=20) == 0
     assert writer.gap_around(stopped) < 3, "nobody waited for the ttl"
+
+
+@pytest.mark.parametrize("heirs", [True, False])
+def test_a_leader_whose_pod_is_gone_gives_the_lock_back_by_mouth(make_ready, watch, note, heirs):
+    """As when a pod is deleted by force: the container is told to end, and what it may show to the API server is no longer good."""
+    cluster, leader = make_ready(ttl=TTL_S, loop_wait=3, retry_timeout=3)
+    token = bind_to_its_pod(cluster, leader)
+    writer = watch(cluster)
+    if not heirs:
+        for member in cluster.members:
+            if member is not leader:
+                member.kill_all()
+    cluster.kube.admin.delete("pods", cluster.namespace, leader.name)
+    wait(lambda: status_of(cluster, token) == 401, "the API server refuses the token", 30)
+    told = now()
+    leader.supervisor.send_signal(signal.SIGTERM)
+    assert leader.supervisor.wait(timeout=30) == 0
+    note("container_ended_after_s", round(now() - told, 3))
+    assert now() - told < TTL_S - 8, "the container ends long before the lock runs out"
+    assert "the lock was not written: HTTP 401" in leader.log(), "it could not release the lock"
+    if heirs:
+        first = wait_for_writes(writer, told, leader.name)
+        note("gap_s", round(first.acknowledged - told, 3))
+        assert first.acknowledged - told < TTL_S - 8, "nobody waited for the ttl"
+        assert any("says that it has given the lock back" in m.log() for m in cluster.members if m is not leader)
+        assert writer.last_by(leader.name) < first.started
+
+
+def status_of(cluster, token):
+    try:
+        cluster.account.client(token=token).list("configmaps", cluster.namespace)
+    except ApiError as error:
+        return error.status
+    return 200
+
+
+def bind_to_its_pod(cluster, member):
+    """Its token, as a kubelet's: good for as long as the pod is there."""
+    token = cluster.account.new_token(pod=cluster.kube.admin.get("pods", cluster.namespace, member.name))
+    cluster.account.write_directory(str(member.home / "sa"), token)
+    member.kill_agent()
+    member.start_agent()
+    wait(lambda: member.rest("/primary")[0] == 200, f"{member.name} leads on")
+    return token
