@@ -78,6 +78,7 @@ static void add_counters(struct sim_counters *sum)
 	sum->agents += c->agents;
 	sum->handovers += c->handovers;
 	sum->patches += c->patches;
+	sum->resizes += c->resizes;
 	sum->evictions += c->evictions;
 }
 
@@ -107,10 +108,10 @@ static void report(const struct campaign *c, double took_s)
 	printf("%.1f cluster-hours in %.1f s (%.0f a minute), %ld events, %ld turns, %ld leaderships, %ld writable "
 	       "servers, "
 	       "%ld commits (%ld leader changes lost some), %ld handed over, %ld sidecars and %ld pods "
-	       "replaced, %ld API requests, %ld agents\n",
+	       "replaced, %ld resized, %ld API requests, %ld agents\n",
 	       c->virtual_hours, took_s, c->virtual_hours / took_s * 60, s->events, s->decisions, s->leaderships,
-	       s->promotions, s->commits, s->lost_commits, s->handovers, s->patches, s->evictions, s->api_requests,
-	       s->agents);
+	       s->promotions, s->commits, s->lost_commits, s->handovers, s->patches, s->evictions, s->resizes,
+	       s->api_requests, s->agents);
 }
 
 static bool report_faults(void)
