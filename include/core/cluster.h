@@ -47,9 +47,19 @@ enum member_role member_role_from_text(
 enum revision_change {
 	CHANGE_UNKNOWN, /* the revisions were not compared yet */
 	CHANGE_NONE,
-	CHANGE_SIDECAR, /* only the image of its sidecar */
+	CHANGE_SIDECAR,   /* only the image of its sidecar */
+	CHANGE_RESOURCES, /* only that, and cpu and memory of its containers */
 	CHANGE_MORE,
 	CHANGE_COUNT
+};
+
+/* How far it is with the resources of its containers, where they differ from what is wanted. */
+enum resize_state {
+	RESIZE_NONE,    /* there is nothing (more) to change */
+	RESIZE_WANTED,  /* it was not asked for yet */
+	RESIZE_PENDING, /* it was, and the kubelet has yet to do it */
+	RESIZE_REFUSED, /* by the store for this revision, or by the pod's kubelet for good */
+	RESIZE_COUNT
 };
 
 /* A member as its pod says: labels, status annotation. Old news: a dead one keeps what it last said (contract trap 1).
@@ -80,9 +90,10 @@ struct member {
 	bool owned;               /* by the StatefulSet that our own pod belongs to */
 	char revision[NAME_SIZE]; /* its controller-revision-hash; "": none */
 	enum revision_change change;
-	bool patched;            /* its sidecar got the wanted image, and its revision does not say so yet */
-	bool sidecar_replaced;   /* ... and runs with it */
-	bool sidecar_pending;    /* it got some image, wanted then or now, and still runs with the one before */
+	bool patched;          /* its sidecar has the wanted image by now, and its revision does not say so yet */
+	bool sidecar_replaced; /* ... and runs with it */
+	bool sidecar_pending;  /* it got some image, wanted then or now, and still runs with the one before */
+	enum resize_state resize;
 	int64_t sidecar_away_ms; /* how long that took, where it was replaced for the wanted revision; -1: unknown */
 };
 

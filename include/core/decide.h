@@ -63,6 +63,8 @@ struct self {
 	bool rollout_open;                  /* a look or a step of the roll-out is on its way */
 	struct instant rollout_looked;      /* when the last look was begun */
 	struct instant rollout_rests_until; /* no step before this: the last one was refused, or has yet to show */
+	char resizing[UID_SIZE];            /* the pod whose resources are being changed; "": none's are ... */
+	struct instant resizing_since;      /* ... and since when that is known */
 	bool route_open;                    /* a look at the route, or a write of it, is on its way */
 	struct lease_token route_token;     /* of the lease for which the last one was begun */
 	struct instant route_again;         /* not before this, under that lease */
@@ -105,7 +107,7 @@ struct plan {
 	enum action actions[PLAN_ACTIONS_MAX];
 	struct verdict verdicts[TABLE_COUNT];
 	char upstream[NAME_SIZE]; /* whom FOLLOW, START_STANDBY and CLONE mean; "": nobody */
-	char next[NAME_SIZE];     /* whose pod PATCH_SIDECAR, SET_REVISION and EVICT mean */
+	char next[NAME_SIZE];     /* whose pod CHANGE_POD, SET_REVISION and EVICT mean */
 	int64_t wake_ms;          /* look again after this long, even if nothing happens */
 };
 

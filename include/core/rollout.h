@@ -24,9 +24,9 @@ enum rollout_fact {
 	FACT_O_WELL,     /* all but the next one stream and are near enough */
 	FACT_O_RENEWED,  /* less than ttl/3 ago */
 	FACT_O_REFUSED,  /* the last step, a moment ago */
-	FACT_O_PATCHED,  /* the next one's sidecar got its image */
-	FACT_O_BACK,     /* ... and runs with it, and the member is well */
-	FACT_O_SIDECAR,  /* nothing but the image of the next one's sidecar differs */
+	FACT_O_PATCHED,  /* the next one's pod was changed in place */
+	FACT_O_BACK,     /* ... and its containers run so, and the member is well */
+	FACT_O_LIVE,     /* nothing differs of the next one but what can be changed under a running PostgreSQL */
 	FACT_O_LEADER,   /* the next one is ourselves */
 	FACT_O_SLOW,     /* ... and the others' sidecars were away for too long to do it under way */
 	FACT_O_ALONE,    /* there is no other member */
@@ -37,6 +37,9 @@ enum rollout_fact {
 bool rollout_is_ours_to_look_at(const struct situation *s); /* we lead, and our pod belongs to a StatefulSet */
 uint32_t rollout_facts(const struct situation *s);
 const struct member *rollout_next(const struct situation *s); /* NULL: none is left */
+
+/* The uid of the next pod while it waits for its resources, and may: after a while that counts as a refusal. "": it does not. */
+const char *rollout_resizes(const struct situation *s);
 
 /* For how long nothing is begun after a step. */
 enum rollout_outcome {

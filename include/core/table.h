@@ -54,7 +54,7 @@ enum action {
 	ACT_CHECKPOINT,
 	/* the roll-out */
 	ACT_LOOK_AT_ROLLOUT,
-	ACT_PATCH_SIDECAR,
+	ACT_CHANGE_POD,
 	ACT_SET_REVISION,
 	ACT_EVICT,
 	ACT_HAND_OVER, /* ask for a switchover, as a person would */

@@ -151,9 +151,13 @@ void dcs_write_route(struct dcs *dcs, const struct lease_token *token, dcs_done 
 void dcs_look_at_rollout(struct dcs *dcs, dcs_done *done, void *arg);
 /* The steps: by the version and uid of the pod in the view, and for the revision that the set wants. CONFLICT: not now; of an
  * eviction also because of a PodDisruptionBudget. */
-void dcs_patch_sidecar(struct dcs *dcs, const char *member, dcs_done *done, void *arg); /* its image, in the live pod */
-void dcs_set_revision(struct dcs *dcs, const char *member, dcs_done *done, void *arg);  /* its revision label */
+/* The first write that the live pod lacks: the image of its sidecar, then the resources of its containers. */
+void dcs_change_pod(struct dcs *dcs, const char *member, dcs_done *done, void *arg);
+void dcs_set_revision(struct dcs *dcs, const char *member, dcs_done *done, void *arg); /* its revision label */
 void dcs_evict(struct dcs *dcs, const char *member, dcs_done *done, void *arg);
+/* For people: why the resources of this member's containers are not as they are wanted; "": they are, or nobody has tried. */
+enum { RESIZE_TEXT_SIZE = 256 };
+void dcs_tell_resize(const struct dcs *dcs, const char *member, char *text, size_t size);
 /* howdah.io/rollout of the config object. */
 void dcs_pause_rollout(struct dcs *dcs, bool paused, dcs_done *done, void *arg);
 

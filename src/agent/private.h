@@ -19,7 +19,7 @@ enum {
 	WAITING_MAX = 64,
 	STATUS_SIZE = 4096,
 	SLOTS_TEXT_SIZE = MEMBERS_MAX * (NAME_SIZE + 1) + 1,
-	ROLLOUT_TEXT_SIZE = 768
+	ROLLOUT_TEXT_SIZE = 1024
 };
 
 struct peer_call { /* one question to one member */
@@ -194,7 +194,7 @@ void agent_write_route(struct agent *agent);
 /* rollout.c */
 void agent_sense_rollout(struct agent *agent);
 void agent_look_at_rollout(struct agent *agent);
-void agent_patch_sidecar(struct agent *agent);
+void agent_change_pod(struct agent *agent);
 void agent_set_revision(struct agent *agent);
 void agent_evict(struct agent *agent);
 void agent_hand_over(struct agent *agent);

@@ -53,10 +53,10 @@ void agent_look_at_rollout(struct agent *agent)
 	dcs_look_at_rollout(agent->dcs, look_done, agent);
 }
 
-void agent_patch_sidecar(struct agent *agent)
+void agent_change_pod(struct agent *agent)
 {
-	begin_step(agent, ACT_PATCH_SIDECAR, "new sidecar image");
-	dcs_patch_sidecar(agent->dcs, agent->plan.next, step_done, agent);
+	begin_step(agent, ACT_CHANGE_POD, "change in place");
+	dcs_change_pod(agent->dcs, agent->plan.next, step_done, agent);
 }
 
 void agent_set_revision(struct agent *agent)
@@ -88,7 +88,9 @@ static void print_report(const struct agent *agent, const struct situation *s, c
 	struct rollout_progress p;
 	struct json *root = json_new_object();
 	bool refused = strcmp(rule->id, "refused") == 0, unwell = strcmp(rule->id, "unwell") == 0;
+	char resources[RESIZE_TEXT_SIZE];
 	rollout_progress(s, &p);
+	dcs_tell_resize(agent->dcs, p.next, resources, sizeof(resources));
 	json_set_text(root, "statefulset", s->cluster->set.name);
 	json_set_text(root, "revision", s->cluster->set.revision);
 	json_set_i64(root, "updated", p.updated);
@@ -100,8 +102,20 @@ static void print_report(const struct agent *agent, const struct situation *s, c
 		json_set_text(root, "member", p.ill);
 	json_set_text(root, "reason",
 		      refused && agent->rollout.refusal[0] != '\0' ? agent->rollout.refusal : rule->why);
+	if (resources[0] != '\0')
+		json_set_text(root, "resources", resources);
 	json_print(root, JSON_COMPACT, to);
 	json_free(root);
+}
+
+static void sense_resize(struct agent *agent, const struct situation *s)
+{
+	const char *pod = rollout_resizes(s);
+	struct self *self = &agent->self;
+	if (text_equal(pod, self->resizing))
+		return;
+	text_copy(self->resizing, sizeof(self->resizing), pod);
+	self->resizing_since = s->now;
 }
 
 /* As it was last decided; "" when there is nothing to say. */
@@ -110,6 +124,7 @@ void agent_sense_rollout(struct agent *agent)
 	struct situation s = agent_situation(agent);
 	char *text = agent->rollout.report;
 	int row = agent->plan.verdicts[TABLE_ROLLOUT].rule;
+	sense_resize(agent, &s);
 	if (!rollout_is_ours_to_look_at(&s)) {
 		text[0] = '\0';
 		return;

@@ -49,7 +49,7 @@ static const struct {
 	{ ACT_TAKE_LABELS_OFF, "took the leader's label off other pods" },
 	{ ACT_CHECKPOINT, "began a checkpoint" },
 	{ ACT_EVICT, "evicted a pod for the roll-out" },
-	{ ACT_PATCH_SIDECAR, "replaced a sidecar's image for the roll-out" },
+	{ ACT_CHANGE_POD, "changed a pod in place for the roll-out" },
 	{ ACT_HAND_OVER, "asked for a switchover for the roll-out" },
 	{ ACT_SET_REVISION, "set the revision of an updated pod" },
 	{ ACT_LOOK_AT_ROLLOUT, "looked at the StatefulSet" },
@@ -231,7 +231,7 @@ static bool names_upstream(enum action action)
 
 static bool names_next(enum action action)
 {
-	return action == ACT_PATCH_SIDECAR || action == ACT_SET_REVISION || action == ACT_EVICT;
+	return action == ACT_CHANGE_POD || action == ACT_SET_REVISION || action == ACT_EVICT;
 }
 
 static void print_actions(struct page *page)

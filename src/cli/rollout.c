@@ -20,6 +20,7 @@ static int64_t number_of(const struct json *rollout, const char *key)
 void say_rollout(const struct json *rollout, struct strbuf *to)
 {
 	const char *next = text_of(rollout, "next"), *member = text_of(rollout, "member");
+	const char *resources = text_of(rollout, "resources");
 	strbuf_addf(to, "Roll-out to %s: %" PRId64 " of %" PRId64 " pods are updated", text_of(rollout, "revision"),
 		    number_of(rollout, "updated"), number_of(rollout, "replicas"));
 	if (next[0] != '\0')
@@ -27,6 +28,8 @@ void say_rollout(const struct json *rollout, struct strbuf *to)
 	strbuf_addf(to, ": %s", text_of(rollout, "reason"));
 	if (member[0] != '\0')
 		strbuf_addf(to, " (%s)", member);
+	if (resources[0] != '\0')
+		strbuf_addf(to, "; its resources: %s", resources);
 	strbuf_add_char(to, '.');
 }
 

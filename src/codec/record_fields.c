@@ -73,12 +73,18 @@ static const char *const initialize_words[] = {
 };
 
 static const char *const change_words[] = {
-	[CHANGE_UNKNOWN] = "unknown",
-	[CHANGE_NONE] = "none",
-	[CHANGE_SIDECAR] = "sidecar",
-	[CHANGE_MORE] = "more",
+	[CHANGE_UNKNOWN] = "unknown",     [CHANGE_NONE] = "none", [CHANGE_SIDECAR] = "sidecar",
+	[CHANGE_RESOURCES] = "resources", [CHANGE_MORE] = "more",
 };
 static_assert(ARRAY_SIZE(change_words) == CHANGE_COUNT, "every change has a word");
+
+static const char *const resize_words[] = {
+	[RESIZE_NONE] = "none",
+	[RESIZE_WANTED] = "wanted",
+	[RESIZE_PENDING] = "pending",
+	[RESIZE_REFUSED] = "refused",
+};
+static_assert(ARRAY_SIZE(resize_words) == RESIZE_COUNT, "every state has a word");
 
 static const char *const route_words[] = {
 	[ROUTE_LABEL] = "label",
@@ -237,6 +243,7 @@ static const struct field member_fields[] = {
 	F(member, sidecar_replaced),
 	F(member, sidecar_pending),
 	F(member, sidecar_away_ms),
+	WORD(member, resize, resize_words),
 };
 static const struct shape member_shape = SHAPE(member, member_fields);
 
@@ -359,6 +366,8 @@ static const struct field self_fields[] = {
 	F(self, rollout_open),
 	F(self, rollout_looked),
 	F(self, rollout_rests_until),
+	F(self, resizing),
+	F(self, resizing_since),
 	F(self, route_open),
 	ONE(self, route_token, lease_token_shape),
 	F(self, route_again),

@@ -111,21 +111,49 @@ static const struct {
 	{ "Ti", 0x1p40L }, { "Pi", 0x1p50L }, { "Ei", 0x1p60L },
 };
 
-/* strtold takes more than a quantity may be: signs, hexadecimal digits, words. An E without digits is a suffix. */
+/* strtold takes more than a quantity may be: signs, hexadecimal digits, words. An E without digits is a suffix. NULL: no number. */
+static const char *read_amount(const char *text, long double *value)
+{
+	char *suffix;
+	if (!isdigit((unsigned char)text[0]) || strpbrk(text, "xX") != NULL)
+		return NULL;
+	*value = strtold(text, &suffix);
+	return suffix;
+}
+
+/* Of what the suffix stands for; 0: nothing. */
+static long double quantity_factor(const char *suffix)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(quantities); i++)
+		if (strcmp(suffix, quantities[i].suffix) == 0)
+			return quantities[i].factor;
+	return 0;
+}
+
+static bool take_amount(long double amount, int64_t *out)
+{
+	if (amount >= 0x1p63L)
+		return false;
+	*out = (int64_t)amount;
+	return true;
+}
+
 bool units_quantity(const char *text, int64_t *bytes)
 {
-	char *end;
-	if (!isdigit((unsigned char)text[0]) || strpbrk(text, "xX") != NULL)
+	long double value;
+	const char *suffix = read_amount(text, &value);
+	long double factor = suffix != NULL ? quantity_factor(suffix) : 0;
+	return factor > 0 && take_amount(ceill(value * factor), bytes);
+}
+
+bool units_quantity_milli(const char *text, int64_t *thousandths)
+{
+	long double value;
+	const char *suffix = read_amount(text, &value);
+	if (suffix == NULL)
 		return false;
-	long double value = strtold(text, &end);
-	for (size_t i = 0; i < ARRAY_SIZE(quantities); i++) {
-		long double product = ceill(value * quantities[i].factor);
-		if (strcmp(end, quantities[i].suffix) != 0 || product >= 0x1p63L)
-			continue;
-		*bytes = (int64_t)product;
-		return true;
-	}
-	return false;
+	long double factor = strcmp(suffix, "m") == 0 ? 1 : quantity_factor(suffix) * 1000;
+	return factor > 0 && take_amount(rintl(value * factor), thousandths);
 }
 
 /* 1 to 8 hexadecimal digits; returns what follows, NULL when there are none or more. */

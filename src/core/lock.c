@@ -297,7 +297,7 @@ void lease_given_back(const struct situation *s, char *text)
 {
 	bool given = has_given_back(s) && s->instance->attached && s->instance->token[0] == '\0';
 	text[0] = '\0';
-	if ((given || mutant(52)) && lock_is_mine(s))
+	if ((given || mutant(54)) && lock_is_mine(s))
 		lease_record_to_text(&s->self->sight.record, text);
 }
 

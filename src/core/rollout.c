@@ -18,6 +18,7 @@ enum {
 	REFUSED_MS = 10000,    /* what stands in the way may be gone */
 	FORBIDDEN_MS = 60000,  /* a right may be given meanwhile */
 	HAND_OVER_MS = 300000, /* one that did not come about costs a stop of the primary each time */
+	RESIZE_MS = 300000,    /* a kubelet looks every three minutes whether there is room by now */
 };
 
 #define O(name) (1u << FACT_O_##name)
@@ -36,9 +37,9 @@ static const char *const names[] = {
 	[FACT_O_WELL] = "every other member streams",
 	[FACT_O_RENEWED] = "the lock was renewed less than a third of its ttl ago",
 	[FACT_O_REFUSED] = "the last step was refused a moment ago",
-	[FACT_O_PATCHED] = "the next pod's sidecar got its image",
-	[FACT_O_BACK] = "it runs with it, and the member is well",
-	[FACT_O_SIDECAR] = "only the sidecar's image differs",
+	[FACT_O_PATCHED] = "the next pod was changed in place",
+	[FACT_O_BACK] = "its containers run so, and the member is well",
+	[FACT_O_LIVE] = "only what can be changed under a running PostgreSQL differs",
 	[FACT_O_LEADER] = "the next pod is the leader's",
 	[FACT_O_SLOW] = "the other sidecars were away for too long",
 	[FACT_O_ALONE] = "there is no other member",
@@ -77,17 +78,17 @@ static const struct rule rules[] = {
 	{ "refused", O(REFUSED), 0, { ACT_NONE },
 	  "the last step was refused a moment ago" },
 	{ "label", O(PATCHED) | O(BACK), 0, { ACT_SET_REVISION },
-	  "its sidecar runs with the new image, and the member is well: the pod counts as updated" },
+	  "its containers run as they are wanted, and the member is well: the pod counts as updated" },
 	{ "replacing", O(PATCHED), 0, { ACT_NONE },
-	  "its sidecar is being replaced" },
-	{ "patch", O(SIDECAR), O(SLOW), { ACT_PATCH_SIDECAR },
-	  "only the sidecar's image differs: it is replaced under a running PostgreSQL" },
-	{ "patch-alone", O(SIDECAR) | O(ALONE), 0, { ACT_PATCH_SIDECAR },
-	  "only the sidecar's image differs, and there is nobody to hand the lead to" },
+	  "its sidecar is being replaced, or its resources are being changed" },
+	{ "patch", O(LIVE), O(SLOW), { ACT_CHANGE_POD },
+	  "the pod is changed under a running PostgreSQL: only the sidecar's image or resources differ" },
+	{ "patch-alone", O(LIVE) | O(ALONE), 0, { ACT_CHANGE_POD },
+	  "the pod is changed under a running PostgreSQL: there is nobody to hand the lead to" },
 	{ "evict", 0, O(LEADER), { ACT_EVICT },
-	  "more than the sidecar's image differs: the pod is replaced" },
+	  "more differs than can be changed under a running PostgreSQL: the pod is replaced" },
 	{ "evict-alone", O(ALONE), 0, { ACT_EVICT },
-	  "more than the sidecar's image differs, and there is nobody to hand the lead to" },
+	  "more differs than can be changed under a running PostgreSQL, and there is nobody to hand the lead to" },
 	{ "hand-over", O(FIT), 0, { ACT_HAND_OVER },
 	  "the leader's pod is the last: the lead is handed over first" },
 	{ "nobody", 0, 0, { ACT_NONE },
@@ -98,12 +99,12 @@ static const struct rule rules[] = {
 /* Of the next pod something is only said when there is one, of the leader's only when it is next. */
 static bool possible(uint32_t f)
 {
-	uint32_t of_next = O(PATCHED) | O(BACK) | O(SIDECAR) | O(LEADER) | O(SLOW);
+	uint32_t of_next = O(PATCHED) | O(BACK) | O(LIVE) | O(LEADER) | O(SLOW);
 	if (!(f & O(LEFT)) && (f & of_next))
 		return false;
-	if ((f & O(SLOW)) && (f & (O(LEADER) | O(SIDECAR))) != (O(LEADER) | O(SIDECAR)))
+	if ((f & O(SLOW)) && (f & (O(LEADER) | O(LIVE))) != (O(LEADER) | O(LIVE)))
 		return false;
-	if ((f & O(PATCHED)) && !(f & O(SIDECAR)))
+	if ((f & O(PATCHED)) && !(f & O(LIVE)))
 		return false;
 	if ((f & O(BACK)) && !(f & O(PATCHED)))
 		return false;
@@ -238,6 +239,11 @@ static bool is_slow(const struct situation *s)
 	return away_ms > 0 && away_ms + 1000 > allowed / 2;
 }
 
+static bool is_paused(const struct situation *s)
+{
+	return s->settings->paused || s->cluster->rollout_paused;
+}
+
 static bool is_moving(const struct situation *s)
 {
 	return s->cluster->move.asked || s->self->restart.asked || s->instance->job != PG_JOB_NONE;
@@ -252,14 +258,37 @@ static bool is_due(const struct situation *s)
 	return !instant_is_set(self->rollout_looked) || elapsed_most_ms(self->rollout_looked, s->now) >= pace;
 }
 
+/* A kubelet may have no room for now, or know nothing of such a change. In a pause nobody waits for it. */
+const char *rollout_resizes(const struct situation *s)
+{
+	const struct member *next = rollout_is_ours_to_look_at(s) && !is_paused(s) ? rollout_next(s) : NULL;
+	bool waits = next != NULL && next->patched && (next->resize == RESIZE_WANTED || next->resize == RESIZE_PENDING);
+	return waits ? next->pod_uid : "";
+}
+
+static bool is_resized_late(const struct situation *s, const struct member *next)
+{
+	const struct self *self = s->self;
+	return self->resizing[0] != '\0' && strcmp(self->resizing, next->pod_uid) == 0 &&
+	       !within_ms(self->resizing_since, RESIZE_MS, s->now);
+}
+
+static bool can_be_changed(const struct situation *s, const struct member *next)
+{
+	return next->change == CHANGE_SIDECAR ||
+	       (next->change == CHANGE_RESOURCES && next->resize != RESIZE_REFUSED && !is_resized_late(s, next));
+}
+
 static uint32_t facts_of_next(const struct situation *s, const struct member *next)
 {
 	if (next == NULL)
 		return 0;
-	bool sidecar = next->change == CHANGE_SIDECAR, us = is_us(s, next), patched = sidecar && next->patched;
-	return O(LEFT) | when(sidecar, O(SIDECAR)) | when(patched, O(PATCHED)) | when(us, O(LEADER)) |
-	       when(patched && ((next->sidecar_replaced && is_well(s, next)) || mutant(43)), O(BACK)) |
-	       when(us && sidecar && is_slow(s) && !mutant(44), O(SLOW));
+	bool us = is_us(s, next), live = can_be_changed(s, next);
+	bool patched = live && next->patched && next->resize != RESIZE_WANTED;
+	bool runs_so = next->sidecar_replaced && (next->resize == RESIZE_NONE || mutant(52));
+	return O(LEFT) | when(live, O(LIVE)) | when(patched, O(PATCHED)) | when(us, O(LEADER)) |
+	       when(patched && ((runs_so && is_well(s, next)) || mutant(43)), O(BACK)) |
+	       when(us && live && !next->patched && is_slow(s) && !mutant(44), O(SLOW));
 }
 
 uint32_t rollout_facts(const struct situation *s)
@@ -271,7 +300,7 @@ uint32_t rollout_facts(const struct situation *s)
 	bool renewed = within_ms(self->hold.start, self->hold.ttl_ms / 3, s->now);
 	return facts_of_next(s, next) | when(self->rollout_open, O(BUSY)) | when(is_due(s), O(DUE)) |
 	       when(set->forbidden, O(FORBIDDEN)) | when(is_known(s), O(KNOWN)) | when(set->on_delete, O(OURS)) |
-	       when(s->settings->paused || s->cluster->rollout_paused, O(PAUSED)) | when(is_moving(s), O(MOVING)) |
+	       when(is_paused(s), O(PAUSED)) | when(is_moving(s), O(MOVING)) |
 	       when(is_complete(s) || mutant(41), O(COMPLETE)) | when(peers_are_heard(s), O(HEARD)) |
 	       when(ill(s, next) == NULL || mutant(42), O(WELL)) | when(renewed || mutant(45), O(RENEWED)) |
 	       when(rests, O(REFUSED)) | when(s->cluster->member_count == 1, O(ALONE)) |

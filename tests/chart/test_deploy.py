@@ -65,7 +65,7 @@ def test_the_openshift_overlay_leaves_the_uid_to_the_platform():
     assert postgres["command"] == ["/run/howdah/bin/howdah-supervisor"] and len(postgres["volumeMounts"]) == 4
 
 
-@pytest.mark.parametrize("folder", ["base", "endpoints", "slice", "openshift"])
+@pytest.mark.parametrize("folder", ["base", "endpoints", "slice", "resize", "openshift"])
 def test_kustomize_builds_them(folder):
     kubectl = shutil.which("kubectl")
     if not kubectl:

@@ -10,11 +10,12 @@ from test_faults import ONE_A_NODE, node_without
 
 now = time.monotonic
 ROLLED_S = 180
+SIZED = ("rbac.resize=true", "resources.requests.cpu=50m", "resources.limits.memory=512Mi")
 
 
 @pytest.fixture(scope="module")
 def shop(make_release):
-    return make_release(settings=ONE_A_NODE)
+    return make_release(settings=(*ONE_A_NODE, *SIZED))
 
 
 @pytest.fixture
@@ -89,6 +90,40 @@ def test_a_roll_out_that_is_paused_in_the_middle_stays_there_until_it_is_resumed
     assert client.gap_between(begun, now()) < 5
     client.stop()
     note("acknowledged", client.check_nothing_lost(successor))
+
+
+LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")  # of cgroup v2, of v1
+
+
+def memory_limit(pod):
+    """As the kernel has it, asked inside PostgreSQL's container."""
+    read = " ".join(f"pg_read_file('{path}', 0, 100, true)," for path in LIMITS)
+    return int(pod.psql(f"select trim(e'\\n' from coalesce({read.rstrip(',')}))"))
+
+
+def test_more_memory_reaches_running_servers_the_leader_last_and_without_a_hand_over(shop, leader, watch, note, bed):
+    client = watch(shop, node_without(bed, leader))
+    before = {pod.name: (pod.uid, pod.container("postgres")["containerID"], pod.psql("select pg_postmaster_start_time()"))
+              for pod in shop.pods()}
+    assert {memory_limit(pod) for pod in shop.pods()} == {512 << 20}
+    begun, order = now(), []
+    shop.upgrade("resources.limits.memory=640Mi")
+
+    def all_are():
+        order.extend(pod.name for pod in shop.pods() if pod.name not in order and memory_limit(pod) == 640 << 20)
+        return len(order) == 3
+    wait(all_are, "every container has its new limit", ROLLED_S)
+    wait(lambda: "No roll-out is under way" in leader.howdahctl("rollout", "status"), "the roll-out is over", 60)
+    note("rolled_out_s", now() - begun)
+    note("order", " ".join(order))
+    note("gap_s", client.gap_between(begun, now()))
+    assert order[-1] == leader.name and shop.wait_ready(3).name == leader.name
+    assert before == {pod.name: (pod.uid, pod.container("postgres")["containerID"], pod.psql("select pg_postmaster_start_time()"))
+                      for pod in shop.pods()}
+    assert all(pod.container("postgres")["restartCount"] == 0 for pod in shop.pods())
+    client.stop()
+    note("acknowledged", client.check_nothing_lost(leader))
+    assert client.gap_between(begun, now()) < 1 and shop.forbidden() == []
 
 
 def held(pod):

@@ -1,5 +1,5 @@
 /* A model of Kubernetes API servers over one namespace, as far as howdah talks to them: collections of JSON objects with
- * resourceVersion and uid, LIST, WATCH, GET, PATCH (strategic merge), POST, DELETE, eviction. The simulator talks to it, and so does
+ * resourceVersion and uid, LIST, WATCH, GET, PATCH (strategic merge), POST, DELETE, eviction, resize. The simulator talks to it, and so does
  * devkube, an HTTP server: time and chance come through hooks, transport is the caller's. tests/devkube compares it with a
  * real server. */
 #ifndef HOWDAH_TESTS_KUBEMODEL_API_H
@@ -80,6 +80,9 @@ void api_set_storm(struct api *api, int status, int per_mille, int64_t retry_aft
 long api_storm_hits(const struct api *api);
 /* Everything that a roll-out needs beside pods is forbidden; no pod may be evicted for now. */
 void api_set_rollout(struct api *api, bool forbidden, bool budget_spent);
+void api_set_resize(struct api *api,
+		    int status); /* changes of resources in place are refused with it; 0: they are not */
+long api_resize_refusals(const struct api *api);
 long api_rollout_refusals(const struct api *api);
 void api_end_watches(struct api *api, int server); /* -1: of all servers */
 void api_compact(struct api *api);                 /* older versions can no longer be watched from: 410 */

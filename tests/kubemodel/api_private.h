@@ -58,7 +58,8 @@ struct api {
 	int64_t storm_retry_after_s;
 	long storm_hits, writes;
 	bool rollout_forbidden, budget_spent;
-	long rollout_refusals;
+	long rollout_refusals, resize_refusals; /* the latter of the former */
+	int resize_status; /* what every change of resources in place is answered with; 0: it is done */
 	struct snapshot snapshot;
 };
 

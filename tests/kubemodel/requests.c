@@ -59,8 +59,9 @@ static bool target_parse(struct target *t, const char *path)
 		return false;
 	t->query = *path == '?' ? path + 1 : "";
 	t->kind = kind_find(kind);
-	bool of_pods = text_equal(kind, "pods") && (text_equal(t->part, "status") || text_equal(t->part, "eviction"));
-	bool has_part = t->part[0] == '\0' || of_pods;
+	bool of_pods =
+		text_equal(t->part, "status") || text_equal(t->part, "eviction") || text_equal(t->part, "resize");
+	bool has_part = t->part[0] == '\0' || (text_equal(kind, "pods") && of_pods);
 	return t->kind && text_equal(t->kind->version, version) && has_part && (*path == '\0' || *path == '?');
 }
 
@@ -357,9 +358,29 @@ static void fill_in_ports(struct json *tree)
 	fill_in(json_get(tree, "ports"), "protocol", "TCP");
 }
 
-/* Status is changed under its own path only, and nothing else there. */
+static void keep_resources(struct json *spec, const char *list)
+{
+	if (!json_get(spec, list))
+		return;
+	struct json *kept = json_new_array();
+	for (const struct json *item = json_first(json_get(spec, list)); item; item = json_next(item)) {
+		struct json *container = json_new_object();
+		json_set_text(container, "name", json_get_text(item, "name"));
+		if (json_get(item, "resources"))
+			json_set(container, "resources", json_copy(json_get(item, "resources")));
+		json_push(kept, container);
+	}
+	json_set(spec, list, kept);
+}
+
+/* Status and resources are changed under their own paths only, and nothing else there. */
 static void keep_part(struct json *patch, const struct target *t)
 {
+	if (text_equal(t->part, "resize")) {
+		json_remove(patch, "metadata");
+		keep_resources((struct json *)json_get(patch, "spec"), "containers");
+		keep_resources((struct json *)json_get(patch, "spec"), "initContainers");
+	}
 	if (text_equal(t->part, "status"))
 		json_remove(patch, "spec");
 	else if (text_equal(t->kind->plural, "pods"))
@@ -411,6 +432,20 @@ static void apply_patch(struct api *api, const struct api_request *q, const stru
 	model_commit(api, o, &(struct api_change){ .author = q->author });
 }
 
+/* Quality of service, quota, an API that does not know it: whatever may stand in the way. */
+static bool may_be_resized(struct api *api, const struct target *t, struct api_response *r)
+{
+	if (!text_equal(t->part, "resize") || api->resize_status == 0)
+		return true;
+	api->rollout_refusals++;
+	api->resize_refusals++;
+	if (api->resize_status == 422)
+		refuse_invalid(r, t, "spec: Invalid value: Pod QOS Class may not change as a result of resizing");
+	else
+		api_refuse(r, api->resize_status, "NotFound", "the server could not find the requested resource");
+	return false;
+}
+
 static bool is_known_patch(const char *type)
 {
 	return !type || strncmp(type, STRATEGIC_PATCH, strlen(STRATEGIC_PATCH)) == 0 ||
@@ -428,7 +463,7 @@ static void handle_patch(struct api *api, const struct api_request *q, const str
 		refuse_missing(r, t);
 	else if (!json_is_object(patch))
 		refuse_bad(r, t, patch ? "a patch is an object" : err.text);
-	else if (conditions_hold(o, t, patch, r)) {
+	else if (conditions_hold(o, t, patch, r) && may_be_resized(api, t, r)) {
 		apply_patch(api, q, t, patch, o);
 		answer_object(r, 200, o);
 	}
@@ -647,7 +682,8 @@ static void handle_eviction(struct api *api, const struct api_request *q, const 
 
 static bool is_of_rollout(const struct target *t)
 {
-	return text_equal(t->kind->version, "apps/v1") || text_equal(t->part, "eviction");
+	return text_equal(t->kind->version, "apps/v1") || text_equal(t->part, "eviction") ||
+	       text_equal(t->part, "resize");
 }
 
 static bool is_forbidden(struct api *api, const struct target *t, struct api_response *r)
@@ -655,6 +691,7 @@ static bool is_forbidden(struct api *api, const struct target *t, struct api_res
 	if (!api->rollout_forbidden || !is_of_rollout(t))
 		return false;
 	api->rollout_refusals++;
+	api->resize_refusals += text_equal(t->part, "resize");
 	refuse_named(r, t, 403, "Forbidden", "%s \"%s\" is forbidden: no rights to this");
 	return true;
 }
@@ -663,6 +700,16 @@ void api_set_rollout(struct api *api, bool forbidden, bool budget_spent)
 {
 	api->rollout_forbidden = forbidden;
 	api->budget_spent = budget_spent;
+}
+
+void api_set_resize(struct api *api, int status)
+{
+	api->resize_status = status;
+}
+
+long api_resize_refusals(const struct api *api)
+{
+	return api->resize_refusals;
 }
 
 long api_rollout_refusals(const struct api *api)

@@ -286,7 +286,7 @@ static void a_cluster_begins_once(void **state)
 
 static bool is_step(const struct rule *rule)
 {
-	return does(rule, ACT_PATCH_SIDECAR) || does(rule, ACT_SET_REVISION) || does(rule, ACT_EVICT) ||
+	return does(rule, ACT_CHANGE_POD) || does(rule, ACT_SET_REVISION) || does(rule, ACT_EVICT) ||
 	       does(rule, ACT_HAND_OVER);
 }
 
@@ -304,15 +304,15 @@ static const char *rollout_is_safe(const struct table *t, uint32_t f, const stru
 			    bit(t, "the lead is being moved, or something is done to PostgreSQL") |
 			    bit(t, "the last step was refused a moment ago");
 	bool leader = f & bit(t, "the next pod is the leader's"), alone = f & bit(t, "there is no other member");
-	bool sidecar = f & bit(t, "only the sidecar's image differs");
-	bool patched = f & bit(t, "the next pod's sidecar got its image");
+	bool live = f & bit(t, "only what can be changed under a running PostgreSQL differs");
+	bool patched = f & bit(t, "the next pod was changed in place");
 	if (is_step(rule) && ((f & must) != must || (f & must_not) != 0))
 		return "acts with something against it";
-	if (does(rule, ACT_SET_REVISION) && !(f & bit(t, "it runs with it, and the member is well")))
+	if (does(rule, ACT_SET_REVISION) && !(f & bit(t, "its containers run so, and the member is well")))
 		return "counts a pod as updated that is not back";
-	if (does(rule, ACT_EVICT) && (sidecar || (leader && !alone)))
+	if (does(rule, ACT_EVICT) && (live || (leader && !alone)))
 		return "takes PostgreSQL away where that need not be";
-	if (does(rule, ACT_PATCH_SIDECAR) &&
+	if (does(rule, ACT_CHANGE_POD) &&
 	    (patched || (f & bit(t, "the other sidecars were away for too long") && !alone)))
 		return "takes an agent away for too long, or twice";
 	if (does(rule, ACT_HAND_OVER) && (!leader || !(f & bit(t, "another member can take over"))))

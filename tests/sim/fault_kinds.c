@@ -566,7 +566,16 @@ static bool template_changed(struct active *a, UNUSED int64_t for_us)
 {
 	if (world->faults->mild && !statefulset_is_over())
 		return false; /* calm is when one thing happens at a time */
-	statefulset_new_template(a->kind == FAULT_TEMPLATE, a->kind == FAULT_SIDECAR_IMAGE_SLOW);
+	bool mild = world->faults->mild, resources = a->kind == FAULT_RESOURCES;
+	statefulset_new_template(
+		(struct template_change){ .sidecar = !resources || sim_chance(300),
+					  .resources = resources || (a->kind == FAULT_TEMPLATE && sim_chance(300)),
+					  .postgres = a->kind == FAULT_TEMPLATE,
+					  .slow = a->kind == FAULT_SIDECAR_IMAGE_SLOW,
+					  .smooth = mild,
+					  .resize_status = mild || sim_chance(850) ? 0
+							   : sim_chance(500)       ? 422
+										   : 404 });
 	took_effect(a->kind);
 	return true;
 }
@@ -642,6 +651,7 @@ const struct fault_kind fault_kinds_table[FAULT_COUNT] = {
 	[FAULT_FAILOVER] = { "failover asked", 10, 0, 0, 0, move_asked, NULL },
 	[FAULT_SIDECAR_IMAGE] = { "sidecar image changed", 15, 1, 0, 0, template_changed, NULL },
 	[FAULT_SIDECAR_IMAGE_SLOW] = { "sidecar image changed, slow", 10, 0, 0, 0, template_changed, NULL },
+	[FAULT_RESOURCES] = { "resources changed", 15, 1, 0, 0, template_changed, NULL },
 	[FAULT_TEMPLATE] = { "template changed", 15, 0, 0, 0, template_changed, NULL },
 	[FAULT_UNSCHEDULABLE] = { "no pod is made again", 10, 0, 5000, 200000, unschedulable, schedulable },
 	[FAULT_BUDGET] = { "evictions refused", 8, 0, 5000, 90000, refuse_rollout, allow_rollout },

@@ -43,7 +43,7 @@ struct pod *pod_by_ip(const char *ip)
 static void on_ready_due(void *arg)
 {
 	struct pod *pod = arg;
-	char text[160];
+	char text[300], conditions[200];
 	pod->ready_due = NULL;
 	const struct server *s = pod->supervisor ? supervisor_server(pod->supervisor) : NULL;
 	bool ready = pod->agents && !pod->agents->process->dead && s && s->process && s->postmaster &&
@@ -51,8 +51,8 @@ static void on_ready_due(void *arg)
 	if (ready == pod->ready || !pod->current)
 		return;
 	pod->ready = ready;
-	snprintf(text, sizeof(text), "{\"status\":{\"conditions\":[{\"type\":\"Ready\",\"status\":\"%s\"}]}}",
-		 ready ? "True" : "False");
+	resize_print_conditions(pod, conditions, sizeof(conditions));
+	snprintf(text, sizeof(text), "{\"status\":{\"conditions\":%s}}", conditions);
 	api_patch(world->api, "pods", pod->name, text);
 }
 
@@ -64,7 +64,7 @@ void pod_changed(struct pod *pod)
 
 static void put_object(struct pod *pod)
 {
-	char text[1400], middle[800];
+	char text[1600], middle[1000];
 	statefulset_print_pod(pod, middle, sizeof(middle));
 	snprintf(text, sizeof(text),
 		 "{\"metadata\":{\"name\":\"%s\",\"namespace\":\"default\",\"uid\":\"%s\",%s,\"status\":{\"phase\":"
@@ -241,8 +241,10 @@ void pod_container_kill(struct pod *pod, int64_t restart_us)
 
 static void forget(struct pod *pod)
 {
-	struct event **events[] = { &pod->restart_agent, &pod->restart_container, &pod->grace_over,  &pod->ready_due,
-				    &pod->status_due,    &pod->image_due,         &pod->eviction_due };
+	struct event **events[] = {
+		&pod->restart_agent, &pod->restart_container, &pod->grace_over,   &pod->ready_due,
+		&pod->status_due,    &pod->image_due,         &pod->eviction_due, &pod->resize_due
+	};
 	for (size_t i = 0; i < ARRAY_SIZE(events); i++)
 		sim_cancel(events[i]);
 	for (int i = 0; i < world->pod_count; i++) {

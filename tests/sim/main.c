@@ -79,6 +79,7 @@ static void add_counters(struct sim_counters *sum)
 	sum->handovers += c->handovers;
 	sum->heard += c->heard;
 	sum->patches += c->patches;
+	sum->resizes += c->resizes;
 	sum->evictions += c->evictions;
 }
 
@@ -109,9 +110,9 @@ static void report(const struct campaign *c, double took_s)
 	       "servers, "
 	       "%ld commits (%ld leader changes lost some), %ld handed over, %ld given back by mouth, %ld sidecars and "
 	       "%ld pods "
-	       "replaced, %ld API requests, %ld agents\n",
+	       "replaced, %ld resized, %ld API requests, %ld agents\n",
 	       c->virtual_hours, took_s, c->virtual_hours / took_s * 60, s->events, s->decisions, s->leaderships,
-	       s->promotions, s->commits, s->lost_commits, s->handovers, s->heard, s->patches, s->evictions,
+	       s->promotions, s->commits, s->lost_commits, s->handovers, s->heard, s->patches, s->evictions, s->resizes,
 	       s->api_requests, s->agents);
 }
 

@@ -67,9 +67,11 @@ MUTANTS = {
          ["--faults", "leader object deleted,cut from the API,agent frozen,agent killed"]),
     49: ("the route is written without its version", "I10", 200, 1, ["--slices", "--faults", CUTS + ",losses,API slow"]),
     50: ("the route is written whatever the lock says", "I10", 200, 1, ["--slices", "--faults", CUTS + ",losses,API slow,machine paused"]),
-    52: ("a holder says that it has given back what it holds", "I1 I5 I8", 60, 1, ["--faults", CUTS + ",pod deleted by force"]),
     51: ("a restore that the store knows nothing of counts as the cluster's data", "I4", 600, 0.2,
          ["--restores", "--faults", "pod deleted,no pod is made again"]),
+    52: ("a pod counts as resized before its kubelet has done it", "I14", 60, 1, ["--faults", "resources"]),
+    53: ("resources count as more than can be changed in place", "I14", 30, 1, ["--faults", "resources"]),
+    54: ("a holder says that it has given back what it holds", "I1 I5 I8", 60, 1, ["--faults", CUTS + ",pod deleted by force"]),
 }
 
 

@@ -87,7 +87,7 @@ struct sim_options {
 
 struct sim_counters {
 	long events, decisions, leaderships, promotions, commits, lost_commits, api_requests, agents, handovers, heard;
-	long patches, evictions;
+	long patches, resizes, evictions;
 	long rules; /* not used by rules that never fired */
 };
 
@@ -154,6 +154,8 @@ void sim_print_trace(FILE *to);
 
 /* ---- kubelet.c: pods and their containers ---- */
 
+enum resize_fate { RESIZE_DONE, RESIZE_DEFERRED, RESIZE_INFEASIBLE };
+
 struct sim_file {
 	char *path, *text;
 	struct sim_file *next;
@@ -179,7 +181,16 @@ struct pod {
 	struct event *restart_agent, *restart_container, *grace_over, *ready_due;
 	struct event *status_due, *image_due, *eviction_due; /* statefulset.c */
 	int revision, image, image_wanted, postgres; /* of the template that it was made of; the sidecar's now */
-	int sidecar_number;                          /* its containers so far */
+	int memory, memory_wanted;                   /* in MiB, of PostgreSQL's container; what its spec says */
+	struct event *resize_due;                    /* resize.c, down to marked_at */
+	enum resize_fate resize_pending,
+		resize_fate; /* as its status says; what becomes of it until there is room at room_at */
+	int64_t room_at;
+	bool resize_smooth, resize_excused; /* nothing stands in the way; something did */
+	long refusals_before;
+	char mark[80]; /* howdah.io/sidecar, and since when */
+	int64_t marked_at;
+	int sidecar_number; /* its containers so far */
 	int64_t sidecar_began, sidecar_ended;
 	bool ready;
 	bool let_go;             /* another one leads, and the store could not know that it goes on in failsafe mode */
@@ -220,10 +231,25 @@ struct pod *pod_by_ip(const char *ip);
 
 void pod_agent_replace(struct pod *pod, int64_t pull_us); /* the sidecar's container, with another image */
 
+/* ---- resize.c: resources that change under running containers ---- */
+int resize_print_resources(int memory, char *text, size_t size);
+void resize_print_conditions(const struct pod *pod, char *text, size_t size); /* of its status */
+void resize_see_spec(struct pod *pod, const struct json *object, bool by_agent);
+void resize_see_mark(struct pod *pod, const struct json *object);
+void resize_begins_anew(struct pod *pod);
+bool resize_is_excused(const struct pod *pod); /* it may be evicted for resources alone */
+
 /* ---- statefulset.c: the StatefulSet, and roll-outs ---- */
+struct template_change {
+	bool sidecar, resources, postgres; /* what is new */
+	bool slow;                         /* the sidecar's image is far away */
+	bool smooth;                       /* no kubelet lacks room for the resources */
+	int resize_status;                 /* with which the API refuses them; 0: it does not */
+};
 void statefulset_init(void);
 void statefulset_finish(void);
-void statefulset_new_template(bool postgres, bool slow); /* a new sidecar image, and more than that */
+void statefulset_new_template(struct template_change change);
+void statefulset_status_soon(struct pod *pod); /* its kubelet says what is */
 void statefulset_restored(void);
 int statefulset_print_pod(struct pod *pod, char *text, size_t size); /* the end of metadata, and spec */
 void statefulset_agent_started(struct pod *pod);

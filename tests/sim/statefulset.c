@@ -19,8 +19,8 @@ struct taken {
 };
 
 struct rollout_world {
-	int revision, image, postgres; /* the newest template: its number, and what is in it */
-	bool slow;                     /* the new image is far away */
+	int revision, image, postgres, memory; /* the newest template: its number, and what is in it */
+	bool slow, smooth;                     /* the new image is far away; there is room for its resources */
 	int64_t begun;
 	struct taken taken[SIM_MEMBERS_MAX];
 	struct event *look, *controller;
@@ -33,13 +33,15 @@ static struct rollout_world *rw(void)
 
 /* ---- objects ---- */
 
-static void print_template(char *text, size_t size, int image, int postgres)
+static void print_template(char *text, size_t size)
 {
+	char resources[120];
+	resize_print_resources(rw()->memory, resources, sizeof(resources));
 	snprintf(text, size,
 		 "{\"metadata\":{\"labels\":{\"application\":\"howdah\"}},\"spec\":{\"initContainers\":[{\"name\":"
 		 "\"howdah\",\"image\":\"howdah:%d\",\"restartPolicy\":\"Always\"}],\"containers\":[{\"name\":"
-		 "\"postgres\",\"image\":\"postgres:%d\"}]}}",
-		 image, postgres);
+		 "\"postgres\",\"image\":\"postgres:%d\",\"resources\":%s}]}}",
+		 rw()->image, rw()->postgres, resources);
 }
 
 /* The controller sees a new template a moment after it was written. */
@@ -48,7 +50,7 @@ static void on_controller(UNUSED void *arg)
 	char text[TEXT], template[TEXT / 2];
 	struct rollout_world *r = rw();
 	r->controller = NULL;
-	print_template(template, sizeof(template), r->image, r->postgres);
+	print_template(template, sizeof(template));
 	snprintf(text, sizeof(text),
 		 "{\"metadata\":{\"name\":\"sim-%d\",\"namespace\":\"default\"},\"revision\":%d,\"data\":{\"spec\":{"
 		 "\"template\":%s}}}",
@@ -59,29 +61,34 @@ static void on_controller(UNUSED void *arg)
 	api_patch(world->api, "statefulsets", "sim", text);
 }
 
-void statefulset_new_template(bool postgres, bool slow)
+void statefulset_new_template(struct template_change change)
 {
 	char text[TEXT], template[TEXT / 2];
 	struct rollout_world *r = rw();
 	r->revision++;
-	r->image++;
-	r->postgres += postgres;
-	r->slow = slow;
+	r->image += change.sidecar;
+	r->postgres += change.postgres;
+	r->memory = change.resources ? 1000 + 1000 * ((r->memory / 1000 + (int)sim_between(0, 1)) % 3) : r->memory;
+	r->slow = change.slow;
+	r->smooth = change.smooth;
+	api_set_resize(world->api, change.resize_status);
 	for (int i = 0; i < SIM_MEMBERS_MAX; i++)
 		r->taken[i].away_us = 0;
 	r->begun = world->now;
-	print_template(template, sizeof(template), r->image, r->postgres);
+	print_template(template, sizeof(template));
 	snprintf(text, sizeof(text), "{\"metadata\":{\"generation\":%d},\"spec\":{\"template\":%s}}", r->revision,
 		 template);
 	api_patch(world->api, "statefulsets", "sim", text);
 	sim_cancel(&r->controller);
 	r->controller = sim_after(sim_between(20, 2000) * MS_US, NULL, on_controller, NULL);
-	sim_trace("the template is changed: revision sim-%d, howdah:%d%s, postgres:%d", r->revision, r->image,
-		  slow ? " (slow)" : "", r->postgres);
+	sim_trace("the template is changed: revision sim-%d, howdah:%d%s, postgres:%d, %dMi%s", r->revision, r->image,
+		  r->slow ? " (slow)" : "", r->postgres, r->memory,
+		  change.resize_status ? " (which the API refuses to running pods)" : "");
 }
 
 int statefulset_print_pod(struct pod *pod, char *text, size_t size)
 {
+	char resources[120];
 	struct rollout_world *r = rw();
 	if (r->controller) { /* it makes the revision before a pod of it */
 		sim_cancel(&r->controller);
@@ -90,12 +97,16 @@ int statefulset_print_pod(struct pod *pod, char *text, size_t size)
 	pod->revision = r->revision;
 	pod->image = r->image;
 	pod->postgres = r->postgres;
+	pod->memory = pod->memory_wanted = r->memory;
+	resize_begins_anew(pod);
+	resize_print_resources(r->memory, resources, sizeof(resources));
 	return snprintf(text, size,
 			"\"ownerReferences\":[{\"apiVersion\":\"apps/v1\",\"kind\":\"StatefulSet\",\"name\":\"sim\","
 			"\"uid\":\"set-1\",\"controller\":true}],\"labels\":{\"application\":\"howdah\","
 			"\"cluster-name\":\"sim\",\"controller-revision-hash\":\"sim-%d\"}},\"spec\":{"
-			"\"initContainers\":[{\"name\":\"howdah\",\"image\":\"howdah:%d\"}],\"nodeName\":\"node-%d\"}",
-			pod->revision, pod->image, (int)(pod->machine - world->machines));
+			"\"initContainers\":[{\"name\":\"howdah\",\"image\":\"howdah:%d\"}],\"containers\":[{"
+			"\"name\":\"postgres\",\"resources\":%s}],\"nodeName\":\"node-%d\"}",
+			pod->revision, pod->image, resources, (int)(pod->machine - world->machines));
 }
 
 static int image_of(const struct json *object)
@@ -116,11 +127,13 @@ static void print_time(char *text, size_t size, int64_t at_us)
 
 static void on_status(void *arg)
 {
-	char text[TEXT], began[40], ended[40], last[256] = "";
+	char text[TEXT], began[40], ended[40], last[256] = "", resources[120], conditions[200];
 	struct pod *pod = arg;
 	pod->status_due = NULL;
 	if (!pod->current)
 		return;
+	resize_print_resources(pod->memory, resources, sizeof(resources));
+	resize_print_conditions(pod, conditions, sizeof(conditions));
 	print_time(began, sizeof(began), pod->sidecar_began);
 	print_time(ended, sizeof(ended), pod->sidecar_ended);
 	if (pod->sidecar_number > 1)
@@ -129,12 +142,13 @@ static void on_status(void *arg)
 			 pod->sidecar_number - 1, ended);
 	snprintf(text, sizeof(text),
 		 "{\"status\":{\"initContainerStatuses\":[{\"name\":\"howdah\",\"containerID\":\"sim://%d\",\"state\":"
-		 "{\"running\":{\"startedAt\":\"%s\"}}%s}]}}",
-		 pod->sidecar_number, began, last);
+		 "{\"running\":{\"startedAt\":\"%s\"}}%s}],\"containerStatuses\":[{\"name\":\"postgres\",\"resources\":"
+		 "%s}],\"conditions\":%s}}",
+		 pod->sidecar_number, began, last, resources, conditions);
 	api_patch(world->api, "pods", pod->name, text);
 }
 
-static void status_soon(struct pod *pod)
+void statefulset_status_soon(struct pod *pod)
 {
 	if (!pod->status_due)
 		pod->status_due = sim_after(sim_between(50, 1500) * MS_US, NULL, on_status, pod);
@@ -150,7 +164,7 @@ void statefulset_agent_started(struct pod *pod)
 		t->away_us = pod->sidecar_began - pod->sidecar_ended;
 		t->sidecar_number = pod->sidecar_number;
 	}
-	status_soon(pod);
+	statefulset_status_soon(pod);
 }
 
 /* A restored store forgets templates and states: whoever looks after it applies the newest again, and kubelets say what is. An image
@@ -158,14 +172,17 @@ void statefulset_agent_started(struct pod *pod)
 void statefulset_restored(void)
 {
 	for (int i = 0; i < world->pod_count; i++) {
-		const struct pod *pod = world->pods[i];
+		struct pod *pod = world->pods[i];
 		struct taken *t = &rw()->taken[pod->member];
-		if (pod->current && t->sidecar && image_of(api_get(world->api, "pods", pod->name)) != t->image)
+		const struct json *object = pod->current ? api_get(world->api, "pods", pod->name) : NULL;
+		if (object && t->sidecar && image_of(object) != t->image)
 			t->down = false;
+		if (object)
+			resize_see_spec(pod, object, false);
 		if (pod->sidecar_number > 0)
-			status_soon(world->pods[i]);
+			statefulset_status_soon(pod);
 	}
-	statefulset_new_template(false, false);
+	statefulset_new_template((struct template_change){ .sidecar = true });
 }
 
 /* The kubelet kills first and pulls after. */
@@ -310,11 +327,28 @@ static void see_eviction(struct pod *pod, const struct api_change *change)
 		return;
 	world->counters.evictions++;
 	sim_trace("%s: evicted", pod->name);
-	if (pod->postgres == rw()->postgres && !world->restored)
-		violation("I14", "%s is evicted, and nothing but its sidecar's image differs", pod->name);
+	if (pod->postgres == rw()->postgres && !world->restored && !resize_is_excused(pod))
+		violation("I14", "%s is evicted, and nothing differs but what changes under a running PostgreSQL",
+			  pod->name);
 	check_rollout_step(change->author);
 	take(pod, false);
 	pod->eviction_due = sim_after(sim_between(50, 800) * MS_US, NULL, on_evicted, pod);
+}
+
+/* What it was changed to is not what it has, as long as its kubelet has not done it. */
+static void see_label(struct pod *pod, const struct api_change *change)
+{
+	const char *label = json_get_text(json_path(change->object, "metadata.labels"), "controller-revision-hash");
+	int64_t revision;
+	if (!change->author || !label || !text_to_i64(label + strlen("sim-"), &revision) || revision == pod->revision)
+		return;
+	pod->revision = (int)revision;
+	if (revision != rw()->revision)
+		return;
+	if (pod->memory != rw()->memory && !world->restored)
+		violation("I14", "%s counts as updated to %s with %dMi instead of %dMi", pod->name, label, pod->memory,
+			  rw()->memory);
+	resize_begins_anew(pod);
 }
 
 void statefulset_api_change(const struct api_change *change)
@@ -325,6 +359,11 @@ void statefulset_api_change(const struct api_change *change)
 		return;
 	if (pod->image_wanted == 0)
 		pod->image_wanted = pod->image;
+	resize_see_mark(pod, change->object);
+	pod->resize_smooth = rw()->smooth;
+	if (change->author)
+		resize_see_spec(pod, change->object, true);
+	see_label(pod, change);
 	see_image(pod, change);
 	see_eviction(pod, change);
 }
@@ -359,13 +398,14 @@ static bool somebody_led_later(void)
 	return leads != 0 && leads < last;
 }
 
-/* Since nothing else is broken: looks, a hand-over, and for each pod its end, its start, and what is missing to stream. A standby whose
+/* Since nothing else is broken: looks, a hand-over, and for each pod five minutes in which its node has no room for its resources, its
+ * end, its start, and what is missing to stream. A standby whose
  * receiver is lost in that very moment takes nothing over, now and then twice; it is tried again after five minutes. */
 void statefulset_check_end(int64_t since)
 {
 	const struct sim_options *o = &world->options;
 	int64_t from = since > rw()->begun ? since : rw()->begun;
-	int64_t bound = (o->ttl_max_s + 4 * o->loop_wait_s + 120 + 120 * o->members + 2 * 300) * SECOND_US;
+	int64_t bound = (o->ttl_max_s + 4 * o->loop_wait_s + 120 + 420 * o->members + 2 * 300) * SECOND_US;
 	if (!statefulset_is_over() && world->now - from > bound && !somebody_led_later())
 		violation("I15", "the roll-out to sim-%d has not ended after %" PRId64 " s", rw()->revision,
 			  (world->now - from) / SECOND_US);
@@ -384,7 +424,7 @@ void statefulset_init(void)
 		 "\"spec\":{\"replicas\":%d,\"updateStrategy\":{\"type\":\"OnDelete\"}}}",
 		 world->options.members);
 	api_put(world->api, "statefulsets", text);
-	statefulset_new_template(true, false);
+	statefulset_new_template((struct template_change){ .sidecar = true, .postgres = true, .resources = true });
 }
 
 void statefulset_finish(void)

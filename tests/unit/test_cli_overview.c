@@ -168,6 +168,11 @@ static void a_rollout_is_told_in_a_sentence(void **state)
 	render_overview(snapshot, 300, false, &text);
 	assert_non_null(strstr(memory, " Roll-out to postgres-7: 0 of 2 pods are updated, postgres-1 is next: a member "
 				       "does not stream (postgres-1). Roll-outs are paused."));
+	replace_text(&snapshot->status_texts[0],
+		     "{\"rollout\":{\"revision\":\"postgres-7\",\"reason\":\"its resources are being changed\","
+		     "\"resources\":\"its kubelet has no room\"}}");
+	render_overview(snapshot, 300, false, &text);
+	assert_non_null(strstr(memory, "being changed; its resources: its kubelet has no room."));
 }
 
 static void numbers_are_words(void **state)

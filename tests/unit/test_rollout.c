@@ -100,6 +100,74 @@ static void only_the_image_is_patched_where_nothing_else_differs(void **state UN
 	assert_step("patch", "shop-0");
 }
 
+/* shop-1 is next, its sidecar has its image. */
+static void resizing(enum resize_state state)
+{
+	begun(CHANGE_RESOURCES);
+	member(1)->patched = member(1)->sidecar_replaced = true;
+	member(1)->resize = state;
+	text_copy(member(1)->pod_uid, UID_SIZE, "uid-1");
+}
+
+static void resources_are_changed_in_place(void **state UNUSED)
+{
+	begun(CHANGE_RESOURCES);
+	member(1)->resize = RESIZE_WANTED;
+	assert_step("patch", "shop-1");
+	resizing(RESIZE_WANTED);
+	assert_step("patch", "shop-1");
+	member(1)->resize = RESIZE_PENDING;
+	assert_step("replacing", "shop-1");
+	member(1)->resize = RESIZE_NONE;
+	assert_step("label", "shop-1");
+}
+
+static void the_leader_is_resized_last_and_without_a_hand_over(void **state UNUSED)
+{
+	begun(CHANGE_RESOURCES);
+	update(1);
+	update(2);
+	member(0)->resize = RESIZE_WANTED;
+	assert_step("patch", "shop-0");
+	member(0)->patched = member(0)->sidecar_replaced = true;
+	assert_step("patch", "shop-0");
+	member(2)->sidecar_away_ms = 3000; /* its own was replaced already */
+	assert_step("patch", "shop-0");
+}
+
+static void what_cannot_be_resized_is_evicted(void **state UNUSED)
+{
+	resizing(RESIZE_REFUSED);
+	assert_step("evict", "shop-1");
+	begun(CHANGE_RESOURCES);
+	update(1);
+	update(2);
+	member(0)->resize = RESIZE_REFUSED;
+	assert_step("hand-over", "shop-0");
+}
+
+static void a_resize_is_waited_for_five_minutes(void **state UNUSED)
+{
+	resizing(RESIZE_PENDING);
+	struct situation s = record_situation(turn);
+	assert_string_equal(rollout_resizes(&s), "uid-1");
+	text_copy(turn->self.resizing, UID_SIZE, "uid-1");
+	turn->self.resizing_since = turn_ago(300000);
+	assert_step("replacing", "shop-1");
+	turn->self.resizing_since = turn_ago(300001);
+	assert_step("evict", "shop-1");
+	text_copy(turn->self.resizing, UID_SIZE, "uid-2");
+	assert_step("replacing", "shop-1");
+}
+
+static void a_resize_is_not_waited_for_in_a_pause(void **state UNUSED)
+{
+	resizing(RESIZE_PENDING);
+	turn->cluster.rollout_paused = true;
+	struct situation s = record_situation(turn);
+	assert_string_equal(rollout_resizes(&s), "");
+}
+
 static void one_that_was_begun_is_brought_to_its_end_first(void **state UNUSED)
 {
 	begun(CHANGE_SIDECAR);
@@ -289,6 +357,11 @@ int main(void)
 		T(a_replica_looks_at_nothing),
 		T(replicas_go_before_the_leader),
 		T(only_the_image_is_patched_where_nothing_else_differs),
+		T(resources_are_changed_in_place),
+		T(the_leader_is_resized_last_and_without_a_hand_over),
+		T(what_cannot_be_resized_is_evicted),
+		T(a_resize_is_waited_for_five_minutes),
+		T(a_resize_is_not_waited_for_in_a_pause),
 		T(one_that_was_begun_is_brought_to_its_end_first),
 		T(slow_pulls_of_replicas_make_the_leader_hand_over),
 		T(a_cluster_of_one_is_updated_where_it_stands),

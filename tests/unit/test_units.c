@@ -209,10 +209,35 @@ static void quantities_are_those_of_kubernetes(void **state)
 	}
 }
 
+static void quantities_of_cpu_are_thousandths(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text;
+		int64_t milli;
+	} cases[] = { { "500m", 500 },
+		      { "2", 2000 },
+		      { "1.5", 1500 },
+		      { "0.1", 100 },
+		      { "1Ki", 1024000 },
+		      { "m", -1 },
+		      { "5mm", -1 },
+		      { "-1", -1 },
+		      { "9Pi", -1 },
+		      { "1000m", 1000 },
+		      { "2147483648", 2147483648000 } };
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		int64_t milli = -1;
+		if (units_quantity_milli(cases[i].text, &milli) != (cases[i].milli >= 0) || milli != cases[i].milli)
+			fail_msg("%s: %lld", cases[i].text, (long long)milli);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(booleans_have_eight_spellings),
+		cmocka_unit_test(quantities_of_cpu_are_thousandths),
 		cmocka_unit_test(integers_take_units),
 		cmocka_unit_test(quantities_are_those_of_kubernetes),
 		cmocka_unit_test(positions_go_both_ways),

@@ -93,9 +93,12 @@ void pod_write(struct dcs *dcs, const struct object *pod, struct json *more, str
 	json_set(body, "metadata", metadata);
 	if (spec != NULL)
 		json_set(body, "spec", spec);
-	object_path(dcs, KIND_PODS, pod->name, path, sizeof(path));
 	struct write_params params = *how;
-	params.feature = FEATURE_PODS;
+	if (params.feature != FEATURE_RESIZE)
+		params.feature = FEATURE_PODS;
+	object_path(dcs, KIND_PODS, pod->name, path, sizeof(path));
+	strbuf_init(&b, path + strlen(path), sizeof(path) - strlen(path));
+	strbuf_add(&b, params.feature == FEATURE_RESIZE ? "/resize" : "");
 	params.kind = KIND_PODS;
 	params.method = "PATCH";
 	params.path = path;

@@ -29,6 +29,9 @@ enum kind { KIND_PODS, KIND_STATE /* Endpoints or ConfigMaps */, KIND_COUNT };
 #define ANNOTATION_ROLLOUT     "howdah.io/rollout"
 #define ANNOTATION_LEASE       "howdah.io/lease"
 
+#define SIDECAR_NAME   "howdah" /* our container's (pod.md 1) */
+#define REVISION_LABEL "controller-revision-hash"
+
 /* ---- access.c: where the API is and who we are ---- */
 
 struct access {
@@ -240,6 +243,7 @@ enum feature {
 	FEATURE_PODS,
 	FEATURE_SERVICE,
 	FEATURE_EVICTION,
+	FEATURE_RESIZE,
 	FEATURE_ROLLOUT,
 	FEATURE_ROUTE,
 	FEATURE_COUNT
@@ -262,7 +266,8 @@ struct write_params {
 void write_start(struct dcs *dcs, const struct write_params *params);
 void writes_cancel_all(struct dcs *dcs);
 void service_ensure(struct dcs *dcs); /* state.c */
-/* member.c: by version and uid; takes metadata and spec (or NULL) and adds to them what a patch of this pod needs */
+/* member.c: by version and uid; takes metadata and spec (or NULL) and adds to them what a patch of this pod needs. With FEATURE_RESIZE
+ * of its subresource for that. */
 void pod_write(struct dcs *dcs, const struct object *pod, struct json *metadata, struct json *spec,
 	       const struct write_params *how);
 
@@ -275,6 +280,16 @@ struct difference {
 	enum revision_change change; /* from it to the wanted one */
 };
 
+/* A change of resources in place, under way or the last one. */
+struct resize {
+	bool is_open, is_final; /* is_final: the API will not do it */
+	bool is_forbidden;      /* ... because we may not, whichever pod it is */
+	char revision[NAME_SIZE], uid[UID_SIZE], refusal[RESIZE_TEXT_SIZE];
+	int times_forbidden; /* for this revision */
+	dcs_done *done;
+	void *arg;
+};
+
 struct look;
 struct rollout {
 	struct wanted_set set;
@@ -283,11 +298,38 @@ struct rollout {
 	int difference_count;
 	struct difference differences[DIFFERENCES_MAX];
 	struct look *look; /* NULL: none is on its way */
+	struct resize resize;
 };
 void rollout_read(const struct dcs *dcs, struct cluster *cluster); /* into the set and its members */
 void rollout_finish(struct dcs *dcs);
 
 const struct json *pod_owner(const struct object *pod); /* the StatefulSet that made it, as it says; NULL: none did */
+const char *text_or_empty(const char *text);
+
+/* howdah.io/sidecar: for which revision the pod was changed in place, and which container its sidecar was before, either may be empty;
+ * and whether resources were changed, for this revision or one before, since the pod last counted as updated. It is written with the
+ * image, before any resources are. */
+#define MARK_RESOURCES "resources"
+struct mark {
+	char revision[NAME_SIZE], container[OBJECT_NAME_SIZE];
+	bool resources;
+};
+struct mark mark_of(const struct object *pod);
+const struct json *sidecar_status(const struct object *pod); /* of our container; NULL: none yet */
+const struct json *wanted_spec(const struct rollout *r);     /* of the template that is wanted; NULL: not read yet */
+
+/* ---- resources.c: cpu and memory of running containers. `want` is the spec of a template ---- */
+
+const struct json *item_named(const struct json *list, const char *name); /* by its field `name`; NULL: none */
+bool resources_may_change(const struct json *have,
+			  const struct json *want); /* from one spec to another, under running containers */
+void resources_blank(struct json *spec);            /* takes away what may change so */
+bool resources_are_asked(const struct json *pod, const struct json *want); /* the pod's spec says so */
+bool resources_are_given(const struct json *pod,
+			 const struct json *want);              /* its containers have them, as the kubelet says */
+bool resources_are_infeasible(const struct json *pod);          /* the kubelet will never do what is asked */
+void resources_tell(const struct json *pod, struct strbuf *to); /* why they are not given, for people */
+struct json *resources_patch(const struct json *pod, const struct json *want); /* a spec with what the pod lacks */
 
 /* ---- route.c: the EndpointSlices of the primary's Service ---- */
 

@@ -1,4 +1,4 @@
-/* The StatefulSet that our pod belongs to, what its revisions differ by, and the three steps that bring a pod to the wanted one.
+/* The StatefulSet that our pod belongs to, and what its pods differ by from what it wants.
  *
  * It is polled by the leader alone: a GET now and then costs less than two more watches, caches and connections on every member,
  * and while the API forbids it, it is asked again just as slowly. What a pod has become is in the pods' watch anyway. */
@@ -10,9 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SIDECAR "howdah" /* our container's name (pod.md 1) */
-#define HASH    "controller-revision-hash"
-
 struct look {
 	struct dcs *dcs;
 	char asked[NAME_SIZE]; /* the revision that is being fetched */
@@ -21,16 +18,6 @@ struct look {
 };
 
 /* ---- what a pod says ---- */
-
-static const struct json *named(const struct json *list, const char *name)
-{
-	for (const struct json *item = json_first(list); item != NULL; item = json_next(item)) {
-		const char *text = json_get_text(item, "name");
-		if (text != NULL && text_equal(text, name))
-			return item;
-	}
-	return NULL;
-}
 
 const struct json *pod_owner(const struct object *pod)
 {
@@ -49,32 +36,34 @@ static bool same_owner(const struct json *a, const struct json *b)
 	return x != NULL && y != NULL && text_equal(x, y);
 }
 
-static const char *text_or_empty(const char *text)
+const char *text_or_empty(const char *text)
 {
 	return text != NULL ? text : "";
 }
 
-/* howdah.io/sidecar: for which revision the image was replaced, and which container ran before; either may be empty. */
-struct mark {
-	char revision[NAME_SIZE], container[OBJECT_NAME_SIZE];
-};
-
-static struct mark mark_of(const struct object *pod)
+/* Up to a space, and past it; what is too long counts as "". */
+static const char *take_word(const char *text, char *word, size_t size)
 {
-	struct mark mark = { .revision = "" };
-	const char *text = text_or_empty(object_annotation(pod, ANNOTATION_SIDECAR));
 	size_t len = strcspn(text, " ");
-	if (len >= sizeof(mark.revision))
-		return mark;
-	memcpy(mark.revision, text, len);
-	if (text[len] == ' ' && !text_copy(mark.container, sizeof(mark.container), text + len + 1))
-		mark.container[0] = '\0';
+	if (len < size)
+		memcpy(word, text, len);
+	word[len < size ? len : 0] = '\0';
+	return text + len + (text[len] == ' ');
+}
+
+struct mark mark_of(const struct object *pod)
+{
+	struct mark mark;
+	const char *text = text_or_empty(object_annotation(pod, ANNOTATION_SIDECAR));
+	text = take_word(text, mark.revision, sizeof(mark.revision));
+	text = take_word(text, mark.container, sizeof(mark.container));
+	mark.resources = text_equal(text, MARK_RESOURCES);
 	return mark;
 }
 
-static const struct json *sidecar_status(const struct object *pod)
+const struct json *sidecar_status(const struct object *pod)
 {
-	return named(json_path(pod->json, "status.initContainerStatuses"), SIDECAR);
+	return item_named(json_path(pod->json, "status.initContainerStatuses"), SIDECAR_NAME);
 }
 
 static bool is_replaced(const struct json *status, const struct mark *mark)
@@ -101,10 +90,48 @@ static int64_t away_ms(const struct json *status, const struct mark *mark)
 /* UNKNOWN: not compared yet. */
 static enum revision_change compared(const struct rollout *r, const char *revision)
 {
+	if (r->set.known && text_equal(revision, r->set.revision))
+		return CHANGE_NONE;
 	for (int i = 0; i < r->difference_count; i++)
 		if (text_equal(r->differences[i].revision, revision))
 			return r->differences[i].change;
 	return CHANGE_UNKNOWN;
+}
+
+/* A pod that was changed in place has something of two revisions. */
+static enum revision_change change_of(const struct rollout *r, const char *revision, const struct mark *mark)
+{
+	enum revision_change made = compared(r, revision);
+	enum revision_change changed = mark->revision[0] != '\0' ? compared(r, mark->revision) : CHANGE_NONE;
+	if (made == CHANGE_UNKNOWN || changed == CHANGE_UNKNOWN)
+		return CHANGE_UNKNOWN;
+	if (mark->resources && changed < CHANGE_RESOURCES)
+		changed = CHANGE_RESOURCES;
+	return changed > made ? changed : made;
+}
+
+const struct json *wanted_spec(const struct rollout *r)
+{
+	return json_path(r->wanted, "data.spec.template.spec");
+}
+
+static bool is_resize_refused(const struct rollout *r, const struct object *pod)
+{
+	const struct resize *last = &r->resize;
+	return last->is_final && text_equal(last->revision, r->set.revision) &&
+	       (last->is_forbidden || text_equal(last->uid, pod->uid));
+}
+
+static enum resize_state resize_of(const struct rollout *r, const struct object *pod, enum revision_change change)
+{
+	const struct json *want = wanted_spec(r);
+	if (change != CHANGE_RESOURCES)
+		return RESIZE_NONE;
+	if (!resources_are_asked(pod->json, want))
+		return is_resize_refused(r, pod) ? RESIZE_REFUSED : RESIZE_WANTED;
+	if (resources_are_given(pod->json, want))
+		return RESIZE_NONE;
+	return resources_are_infeasible(pod->json) ? RESIZE_REFUSED : RESIZE_PENDING;
 }
 
 static void read_member(const struct rollout *r, const struct object *pod, struct member *member)
@@ -112,11 +139,9 @@ static void read_member(const struct rollout *r, const struct object *pod, struc
 	struct mark mark = mark_of(pod);
 	const struct json *status = sidecar_status(pod);
 	bool marked = r->set.revision[0] != '\0' && text_equal(mark.revision, r->set.revision);
-	member->change = compared(r, member->revision);
-	if (r->set.known && text_equal(member->revision, r->set.revision))
-		member->change = mark.revision[0] == '\0' || marked ? CHANGE_NONE : CHANGE_SIDECAR;
-	bool labelled = member->change == CHANGE_NONE;
-	member->patched = marked && !labelled;
+	member->change = change_of(r, member->revision, &mark);
+	member->patched = marked && member->change != CHANGE_NONE;
+	member->resize = resize_of(r, pod, member->change);
 	member->sidecar_replaced = marked && is_replaced(status, &mark);
 	member->sidecar_pending = mark.revision[0] != '\0' && !is_replaced(status, &mark);
 	member->sidecar_away_ms = marked && member->sidecar_replaced ? away_ms(status, &mark) : -1;
@@ -139,7 +164,7 @@ void rollout_read(const struct dcs *dcs, struct cluster *cluster)
 
 static void blank_image(struct json *template)
 {
-	struct json *sidecar = (struct json *)named(json_path(template, "spec.initContainers"), SIDECAR);
+	struct json *sidecar = (struct json *)item_named(json_path(template, "spec.initContainers"), SIDECAR_NAME);
 	if (sidecar != NULL)
 		json_set_text(sidecar, "image", "");
 }
@@ -152,13 +177,19 @@ static enum revision_change compare(const struct json *have, const struct json *
 		return CHANGE_MORE;
 	AUTO(json) struct json *x = json_copy(a);
 	AUTO(json) struct json *y = json_copy(b);
-	if (named(json_path(x, "spec.initContainers"), SIDECAR) == NULL)
+	if (item_named(json_path(x, "spec.initContainers"), SIDECAR_NAME) == NULL)
 		return CHANGE_MORE;
 	if (!mutant(46)) {
 		blank_image(x);
 		blank_image(y);
 	}
-	return json_equal(x, y) ? CHANGE_SIDECAR : CHANGE_MORE;
+	if (json_equal(x, y))
+		return CHANGE_SIDECAR;
+	if (!resources_may_change(json_get(a, "spec"), json_get(b, "spec")) || mutant(53))
+		return CHANGE_MORE;
+	resources_blank((struct json *)json_get(x, "spec"));
+	resources_blank((struct json *)json_get(y, "spec"));
+	return json_equal(x, y) ? CHANGE_RESOURCES : CHANGE_MORE;
 }
 
 /* ---- the look ---- */
@@ -204,21 +235,27 @@ static void look_get(struct look *look, const char *kind, const char *name,
 	call_start(dcs, &params);
 }
 
-/* NULL: every pod's revision was compared. */
-static const char *not_compared(const struct dcs *dcs)
+static bool is_to_be_compared(const struct rollout *r, const char *revision)
+{
+	return !text_is_empty(revision) && strlen(revision) < NAME_SIZE && compared(r, revision) == CHANGE_UNKNOWN;
+}
+
+/* A revision that a pod was made of, or changed to in place. False: every one was compared. */
+static bool find_not_compared(const struct dcs *dcs, char revision[static NAME_SIZE])
 {
 	const struct rollout *r = &dcs->rollout;
 	const struct cache *pods = &dcs->caches[KIND_PODS];
 	const struct json *owner = pod_owner(store_own_pod(dcs));
 	for (int i = 0; i < pods->count; i++) {
-		const char *revision = object_label(pods->objects[i], HASH);
-		if (revision == NULL || revision[0] == '\0' || strlen(revision) >= NAME_SIZE ||
-		    !same_owner(owner, pod_owner(pods->objects[i])))
+		const struct mark mark = mark_of(pods->objects[i]);
+		const char *made_of = object_label(pods->objects[i], REVISION_LABEL);
+		bool made = is_to_be_compared(r, made_of);
+		if (!same_owner(owner, pod_owner(pods->objects[i])) || (!made && !is_to_be_compared(r, mark.revision)))
 			continue;
-		if (!text_equal(revision, r->set.revision) && compared(r, revision) == CHANGE_UNKNOWN)
-			return revision;
+		text_copy(revision, NAME_SIZE, made ? made_of : mark.revision);
+		return true;
 	}
-	return NULL;
+	return false;
 }
 
 static void look_on(struct look *look);
@@ -250,8 +287,9 @@ static void on_revision(void *arg, const struct http_answer *answer)
 static void look_on(struct look *look)
 {
 	struct rollout *r = &look->dcs->rollout;
-	const char *other = r->set.known ? not_compared(look->dcs) : NULL;
-	if (other == NULL || r->difference_count == (int)ARRAY_SIZE(r->differences)) {
+	char other[NAME_SIZE];
+	bool found = r->set.known && find_not_compared(look->dcs, other);
+	if (!found || r->difference_count == (int)ARRAY_SIZE(r->differences)) {
 		complaint_end(&look->dcs->refused[FEATURE_ROLLOUT], "the roll-out");
 		look_end(look, DCS_DONE, "");
 		return;
@@ -284,7 +322,7 @@ static void take_set(struct dcs *dcs, const struct json *root)
 	const struct json *spec = json_get(root, "spec"), *status = json_get(root, "status");
 	const char *strategy = json_get_text(json_get(spec, "updateStrategy"), "type");
 	int64_t generation = number_or(json_path(root, "metadata.generation"), 0);
-	const struct json *sidecar = named(json_path(spec, "template.spec.initContainers"), SIDECAR);
+	const struct json *sidecar = item_named(json_path(spec, "template.spec.initContainers"), SIDECAR_NAME);
 	take_revision(r, text_or_empty(json_get_text(status, "updateRevision")));
 	r->set.forbidden = false;
 	r->set.looked = loop_now(dcs->loop);
@@ -330,113 +368,4 @@ void rollout_finish(struct dcs *dcs)
 {
 	free(dcs->rollout.look);
 	json_free(dcs->rollout.wanted);
-}
-
-/* ---- the steps ---- */
-
-static const char *obstacle(const struct dcs *dcs, const struct object *pod)
-{
-	if (pod == NULL || pod->version == 0 || pod->uid[0] == '\0')
-		return "the pod is not there, or has no version or uid to decide on";
-	return dcs->rollout.set.known ? NULL : "it is not known what the StatefulSet wants";
-}
-
-static struct json *container_patch(const char *image)
-{
-	struct json *spec = json_new_object(), *list = json_new_array(), *item = json_new_object();
-	json_set_text(item, "name", SIDECAR);
-	json_set_text(item, "image", image);
-	json_push(list, item);
-	json_set(spec, "initContainers", list);
-	return spec;
-}
-
-static struct json *mark_new(const struct rollout *r, const struct object *pod)
-{
-	char text[NAME_SIZE + OBJECT_NAME_SIZE];
-	struct strbuf b;
-	struct json *metadata = json_new_object(), *annotations = json_new_object();
-	const struct json *sidecar = named(json_path(pod->json, "spec.initContainers"), SIDECAR);
-	const char *image = text_or_empty(json_get_text(sidecar, "image"));
-	const char *id = text_or_empty(json_get_text(sidecar_status(pod), "containerID"));
-	bool has_it = text_equal(image, r->image); /* by a person's hand: the kubelet has nothing to do */
-	strbuf_init(&b, text, sizeof(text));
-	strbuf_addf(&b, "%s %s", r->set.revision, has_it ? "" : id);
-	json_set_text(annotations, ANNOTATION_SIDECAR, strbuf_ok(&b) ? text : r->set.revision);
-	json_set(metadata, "annotations", annotations);
-	return metadata;
-}
-
-void dcs_patch_sidecar(struct dcs *dcs, const char *member, dcs_done *done, void *arg)
-{
-	const struct object *pod = cache_find(&dcs->caches[KIND_PODS], member);
-	const char *why = obstacle(dcs, pod);
-	if (why == NULL && dcs->rollout.image[0] == '\0')
-		why = "the StatefulSet has no container " SIDECAR " among its initContainers";
-	if (why != NULL) {
-		store_later(dcs, done, arg, DCS_REFUSED, why);
-		return;
-	}
-	pod_write(dcs, pod, mark_new(&dcs->rollout, pod), container_patch(dcs->rollout.image),
-		  &(struct write_params){ .done = done, .arg = arg });
-}
-
-void dcs_set_revision(struct dcs *dcs, const char *member, dcs_done *done, void *arg)
-{
-	const struct object *pod = cache_find(&dcs->caches[KIND_PODS], member);
-	const char *why = obstacle(dcs, pod);
-	if (why != NULL) {
-		store_later(dcs, done, arg, DCS_REFUSED, why);
-		return;
-	}
-	struct json *metadata = json_new_object(), *labels = json_new_object();
-	json_set_text(labels, HASH, dcs->rollout.set.revision);
-	json_set(metadata, "labels", labels);
-	pod_write(dcs, pod, metadata, NULL, &(struct write_params){ .done = done, .arg = arg });
-}
-
-static struct json *eviction_new(const struct dcs *dcs, const struct object *pod)
-{
-	struct json *body = json_new_object(), *metadata = json_new_object();
-	struct json *options = json_new_object(), *conditions = json_new_object();
-	char version[32];
-	struct strbuf b;
-	strbuf_init(&b, version, sizeof(version));
-	strbuf_addf(&b, "%llu", (unsigned long long)pod->version);
-	json_set_text(body, "apiVersion", "policy/v1");
-	json_set_text(body, "kind", "Eviction");
-	json_set_text(metadata, "name", pod->name);
-	json_set_text(metadata, "namespace", dcs->params.space);
-	json_set(body, "metadata", metadata);
-	if (!mutant(28)) {
-		json_set_text(conditions, "uid", pod->uid);
-		json_set_text(conditions, "resourceVersion", version);
-	}
-	json_set(options, "preconditions", conditions);
-	json_set(body, "deleteOptions", options);
-	return body;
-}
-
-/* Sent once: what was not answered is decided on again. */
-void dcs_evict(struct dcs *dcs, const char *member, dcs_done *done, void *arg)
-{
-	const struct object *pod = cache_find(&dcs->caches[KIND_PODS], member);
-	const char *why = obstacle(dcs, pod);
-	char path[PATH_SIZE];
-	struct strbuf b;
-	if (why != NULL) {
-		store_later(dcs, done, arg, DCS_REFUSED, why);
-		return;
-	}
-	object_path(dcs, KIND_PODS, pod->name, path, sizeof(path));
-	strbuf_init(&b, path + strlen(path), sizeof(path) - strlen(path));
-	strbuf_add(&b, "/eviction");
-	write_start(dcs, &(struct write_params){ .feature = FEATURE_EVICTION,
-						 .kind = KIND_PODS,
-						 .method = "POST",
-						 .path = path,
-						 .name = pod->name,
-						 .body = body_text(eviction_new(dcs, pod)),
-						 .done = done,
-						 .arg = arg });
 }

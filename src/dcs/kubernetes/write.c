@@ -14,9 +14,13 @@ struct write {
 };
 
 static const char *const feature_text[] = {
-	[FEATURE_STATE] = "cluster state",         [FEATURE_PODS] = "pod status and labels",
-	[FEATURE_SERVICE] = "the -config Service", [FEATURE_EVICTION] = "eviction",
-	[FEATURE_ROLLOUT] = "the roll-out",        [FEATURE_ROUTE] = "the route",
+	[FEATURE_STATE] = "cluster state",
+	[FEATURE_PODS] = "pod status and labels",
+	[FEATURE_SERVICE] = "the -config Service",
+	[FEATURE_EVICTION] = "eviction",
+	[FEATURE_ROLLOUT] = "the roll-out",
+	[FEATURE_ROUTE] = "the route",
+	[FEATURE_RESIZE] = "change of resources in place",
 };
 static_assert(ARRAY_SIZE(feature_text) == FEATURE_COUNT, "a name for each feature");
 
@@ -53,6 +57,8 @@ static const char *resource_text(const struct write *write)
 		return "services";
 	case FEATURE_EVICTION:
 		return "pods/eviction";
+	case FEATURE_RESIZE:
+		return "pods/resize";
 	default:
 		return kind_text(write->dcs, write->params.kind);
 	}
@@ -182,6 +188,17 @@ static bool is_against_budget(const struct write *write, const struct http_answe
 	return write->params.feature == FEATURE_EVICTION && answer->status == 429;
 }
 
+/* An API without the subresource does not find it; one with it says which pod it did not find. */
+static bool is_without_resize(const struct write *write, const struct http_answer *answer)
+{
+	struct err err;
+	if (write->params.feature != FEATURE_RESIZE || answer->status != 404)
+		return false;
+	AUTO(json) struct json *status = json_parse(answer->body, answer->body_len, &err);
+	const char *name = json_get_text(json_get(status, "details"), "name");
+	return name == NULL || !text_equal(name, write->name);
+}
+
 static void on_answer(void *arg, const struct http_answer *answer)
 {
 	struct write *write = arg;
@@ -195,6 +212,8 @@ static void on_answer(void *arg, const struct http_answer *answer)
 		write_end(write, DCS_CONFLICT, text);
 	} else if (answer->status == 403) {
 		write_forbidden(write, text);
+	} else if (is_without_resize(write, answer)) {
+		write_end(write, DCS_REFUSED, text);
 	} else if (answer->status == 404) {
 		watch_list_soon(&write->dcs->watches[write->params.kind]);
 		write_end(write, DCS_CONFLICT, text);

@@ -14,13 +14,17 @@ HASH = "controller-revision-hash"
 SIDECARS = [{"name": "howdah", "restartPolicy": "Always"}]
 
 
+def resources(memory):
+    return {"limits": {"memory": memory}, "requests": {"cpu": "100m", "memory": "256Mi"}}
+
+
 class StatefulSet:
     """The objects, as their controller would make them."""
 
     def __init__(self, cluster):
         self.cluster, self.admin, self.space, self.number = cluster, cluster.kube.admin, cluster.namespace, 0
         self.labels = {**LABELS, "cluster-name": cluster.scope}
-        self.images = ("howdah:1", "postgres:1")
+        self.images, self.memory = ("howdah:1", "postgres:1"), "1Gi"
         body = {"metadata": {"name": cluster.scope}, "spec": {
             "serviceName": cluster.scope, "replicas": len(cluster.members), "updateStrategy": {"type": "OnDelete"},
             "selector": {"matchLabels": self.labels}, "template": self.template()}}
@@ -31,9 +35,11 @@ class StatefulSet:
         return {"metadata": {"labels": self.labels}, "spec": self.spec()}
 
     def spec(self):
-        return {"initContainers": [{**SIDECARS[0], "image": self.images[0]}], "containers": [{"name": "postgres", "image": self.images[1]}]}
+        return {"initContainers": [{**SIDECARS[0], "image": self.images[0]}], "containers": [
+            {"name": "postgres", "image": self.images[1], "resources": resources(self.memory)}]}
 
-    def change(self, sidecar=None, postgres=None):
+    def change(self, sidecar=None, postgres=None, memory=None):
+        self.memory = memory or self.memory
         self.images = (sidecar or self.images[0], postgres or self.images[1])
         self.admin.patch("statefulsets", self.space, self.cluster.scope, {"spec": {"template": self.template()}})
         self._publish()
@@ -66,11 +72,13 @@ class StatefulSet:
 
 
 class Kubelets:
-    """One for all members: restarts a sidecar whose image changed, ends an evicted pod and makes it anew."""
+    """One for all members: restarts a sidecar whose image changed, gives a container the resources that it is to have unless there is
+    no room on its node, ends an evicted pod and makes it anew."""
 
     def __init__(self, stateful):
         self.set, self.cluster, self.kube = stateful, stateful.cluster, stateful.cluster.kube
-        self.images, self.containers, self.happened, self.failure = {}, {}, [], None
+        self.images, self.memory, self.containers, self.happened, self.failure = {}, {}, {}, [], None
+        self.too_small = set()  # names of members on nodes that can never give more
         self.stopped = threading.Event()
         self.thread = threading.Thread(target=self._run, daemon=True)
 
@@ -80,8 +88,9 @@ class Kubelets:
                 "apiVersion": "apps/v1", "kind": "StatefulSet", "name": self.cluster.scope, "uid": self.set.uid, "controller": True}]},
             "spec": {**self.set.spec(), "nodeName": "node-1"}})
         self.kube.set_pod_ip(self.set.space, member.name, member.address)
-        self.images[member.name] = self.set.images[0]
+        self.images[member.name], self.memory[member.name] = self.set.images[0], self.set.memory
         self._report(member)
+        self._report_resources(self.kube.admin.get("pods", self.set.space, member.name))
 
     def _report(self, member, ended=None):
         before = self.containers.get(member.name)
@@ -91,6 +100,29 @@ class Kubelets:
         state = {"name": "howdah", "image": self.images[member.name], "imageID": "", "ready": True, "restartCount": 0, "lastState": last,
                  "containerID": self.containers[member.name], "state": {"running": {"startedAt": stamp(time.time())}}}
         self.kube.admin.patch("pods", self.set.space, member.name, {"status": {"initContainerStatuses": [state]}}, subresource="status")
+
+    def _report_resources(self, pod, condition=None):
+        name, container = pod["metadata"]["name"], pod["spec"]["containers"][0]
+        state = {"name": "postgres", "image": container["image"], "imageID": "", "ready": True, "restartCount": 0,
+                 "resources": resources(self.memory[name]), "state": {"running": {"startedAt": "2026-01-01T00:00:00Z"}}}
+        status = {"containerStatuses": [state], "observedGeneration": pod["metadata"]["generation"]}
+        if condition:
+            status["conditions"] = [{"type": "PodResizePending", "status": "True", "reason": condition, "message": "no room"}]
+        self.kube.admin.patch("pods", self.set.space, name, {"status": status}, subresource="status")
+
+    def tell_no_resources(self, member):
+        pod = self.kube.admin.get("pods", self.set.space, member.name)
+        state = [{**status, "resources": None} for status in pod["status"]["containerStatuses"]]
+        self.kube.admin.patch("pods", self.set.space, member.name, {"status": {"containerStatuses": state}}, subresource="status")
+
+    def _resize(self, pod, memory):
+        name = pod["metadata"]["name"]
+        if name in self.too_small:
+            self._report_resources(pod, "Infeasible")
+            return
+        self.happened.append(("resources", name))
+        self.memory[name] = memory
+        self._report_resources(pod)
 
     def _replace(self, member, image):
         self.happened.append(("sidecar", member.name))
@@ -116,6 +148,8 @@ class Kubelets:
                 self._end(member)
             elif image != self.images[member.name]:
                 self._replace(member, image)
+            elif pod["spec"]["containers"][0]["resources"] != resources(self.memory[member.name]):
+                self._resize(pod, pod["spec"]["containers"][0]["resources"]["limits"]["memory"])
 
     def _run(self):
         while not self.stopped.wait(0.1):
@@ -215,6 +249,51 @@ def test_anything_else_takes_pods_replicas_first_and_the_old_leader_last(rolling
     note("rows", writer.check_nothing_lost(successor))
     note("gap_s", round(writer.gap_between(began, now()), 3))
     assert len({c.timeline for c in writer.snapshot()}) == 2, "one change of leadership"
+
+
+def resizes(cluster, code):
+    return [r for r in cluster.kube.requests(since=cluster.since, verb="patch", resource="pods", code=code)
+            if r["objectRef"].get("subresource") == "resize"]
+
+
+def test_other_resources_reach_running_servers_the_leader_last(rolling, watch, note):
+    cluster, leader, kubelets = rolling()
+    writer = watch(cluster)
+    before = {m.name: m.postmaster() for m in cluster.members}
+    kubelets.set.change(memory="2Gi")
+    began = now()
+    wait(kubelets.set.is_rolled_out, "every pod has the new revision", 120)
+    note("rolled_out_s", round(now() - began, 1))
+    assert [kind for kind, _ in kubelets.happened] == ["resources"] * 3 and kubelets.happened[-1][1] == leader.name
+    assert set(kubelets.memory.values()) == {"2Gi"} and len(resizes(cluster, 200)) == 3
+    assert cluster.wait_ready() is leader and evictions(cluster, 201) == []
+    assert {m.name: m.postmaster() for m in cluster.members} == before, "no PostgreSQL was restarted"
+    writer.stop()
+    note("rows", writer.check_nothing_lost(leader))
+    note("gap_s", round(writer.gap_between(began, now()), 3))
+    assert len({c.timeline for c in writer.snapshot()}) == 1
+
+
+def test_a_pod_whose_node_has_no_room_for_its_resources_is_replaced(rolling):
+    cluster, leader, kubelets = rolling()
+    small = others(cluster, leader)[1]
+    kubelets.too_small.add(small.name)
+    kubelets.set.change(memory="2Gi")
+    wait(lambda: "Infeasible" in shown(leader).get("resources", ""), "the reason is told", 60)
+    wait(kubelets.set.is_rolled_out, "every pod has the new revision", 120)
+    assert sorted(kind for kind, _ in kubelets.happened) == ["pod", "resources", "resources"]
+    assert ("pod", small.name) in kubelets.happened and cluster.wait_ready() is leader
+
+
+def test_what_the_api_refuses_to_a_running_pod_is_told_and_replaces_it(rolling, note):
+    cluster, leader, kubelets = rolling(size=1)
+    kubelets.tell_no_resources(leader)  # as one before Kubernetes 1.33
+    kubelets.set.change(memory="2Gi")
+    told = wait(lambda: shown(leader).get("resources"), "the reason is told", 60)
+    note("told", told)
+    assert "HTTP 422" in told and "without support for resize" in told
+    wait(kubelets.set.is_rolled_out, "its pod is new", 90)
+    assert kubelets.happened == [("pod", leader.name)] and len(resizes(cluster, 422)) == 1
 
 
 def test_without_rights_there_is_no_rollout_until_they_are_given(rolling):
