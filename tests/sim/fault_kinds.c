@@ -656,7 +656,7 @@ const struct fault_kind fault_kinds_table[FAULT_COUNT] = {
 	[FAULT_UNSCHEDULABLE] = { "no pod is made again", 10, 0, 5000, 200000, unschedulable, schedulable },
 	[FAULT_BUDGET] = { "evictions refused", 8, 0, 5000, 90000, refuse_rollout, allow_rollout },
 	[FAULT_RIGHTS] = { "roll-out forbidden", 8, 0, 5000, 90000, refuse_rollout, allow_rollout },
-	[FAULT_FORCED] = { "pod deleted by force", 12, 0, 5000, 60000, twin, twin_over },
+	[FAULT_FORCED] = { "forced deletion", 12, 0, 5000, 60000, twin, twin_over },
 };
 
 int fault_kinds(void)
