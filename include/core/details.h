@@ -25,6 +25,8 @@ struct postgres_details {
 	bool pending_restart;
 	char pending_restart_reason[1024]; /* JSON object; "": none */
 	char trouble[512];                 /* why the data directory cannot be used; "": it can */
+	char collations
+		[512]; /* of a primary: what was built with other versions of collations; "": nothing, or unknown */
 };
 
 #endif

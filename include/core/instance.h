@@ -67,6 +67,7 @@ struct instance {
 	bool unguarded;    /* the supervisor acts on nothing by itself: paused */
 	bool nothing_left; /* no process of PostgreSQL is left: proof (i) of safety.md rule 4 */
 	bool volume_locked;
+	int volume_errno;        /* why it is not; 0: it is, or nobody tried */
 	bool term_pending;       /* the container is asked to end */
 	bool fenced;             /* the last end was a fence */
 	bool crashed;            /* the postmaster ended without having been told to */

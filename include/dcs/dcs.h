@@ -55,7 +55,9 @@ struct dcs_callbacks {
 	void *arg;
 };
 
-const struct cluster *dcs_view(const struct dcs *dcs);     /* valid until the next return to the loop */
+const struct cluster *dcs_view(const struct dcs *dcs); /* valid until the next return to the loop */
+/* For people: what the store refuses us just now, or whose our objects are; "": nothing. */
+const char *dcs_refusal(const struct dcs *dcs);
 const char *dcs_config_text(const struct dcs *dcs);        /* the `config` annotation, "" when there is none */
 const char *dcs_history_text(const struct dcs *dcs);       /* the `history` annotation, "[]" when there is none */
 const char *dcs_failsafe_text(const struct dcs *dcs);      /* the `failsafe` annotation, "" when there is none */

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/strbuf.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +15,7 @@ enum { TEXT_SIZE = 768 };
 
 enum way { WAY_NONE, WAY_STARTED, WAY_CLONED, WAY_REWOUND };
 
-/* Something that keeps PostgreSQL from running, until a person does something about it. */
+/* Something that stays as it is, and mostly keeps PostgreSQL from running, until a person does something about it. */
 struct problem {
 	const char *reason;
 	bool (*holds)(const struct situation *s, const struct agent *agent);
@@ -97,16 +98,35 @@ static void print_no_database(UNUSED const struct situation *s, UNUSED const str
 		   "another directory, or empty this one");
 }
 
+static bool has_old_collations(UNUSED const struct situation *s, const struct agent *agent)
+{
+	return postgres_details(agent->pg)->collations[0] != '\0';
+}
+
+static void print_old_collations(UNUSED const struct situation *s, const struct agent *agent, struct strbuf *to)
+{
+	strbuf_addf(
+		to,
+		"the versions of collations changed, with the image perhaps: %s. Indexes on text may be in the wrong "
+		"order: "
+		"REINDEX DATABASE, then ALTER DATABASE ... REFRESH COLLATION VERSION (of single ones: ALTER COLLATION)",
+		postgres_details(agent->pg)->collations);
+}
+
 static bool is_held_elsewhere(const struct situation *s, UNUSED const struct agent *agent)
 {
 	return s->instance->attached && !s->instance->volume_locked && s->instance->tree == PG_TREE_DOWN;
 }
 
-static void print_held_elsewhere(UNUSED const struct situation *s, UNUSED const struct agent *agent, struct strbuf *to)
+static void print_held_elsewhere(const struct situation *s, const struct agent *agent, struct strbuf *to)
 {
-	strbuf_add(to,
-		   "the volume is held by somebody else, an earlier incarnation of this pod for instance. Nothing is "
-		   "touched before it is gone");
+	int why = s->instance->volume_errno;
+	if (why != 0 && why != EWOULDBLOCK)
+		strbuf_addf(to, "the lock file %s.howdah/lock cannot be had: %s. Nothing is touched without it",
+			    agent->config.data_dir, strerror(why));
+	else
+		strbuf_add(to, "the volume is held by somebody else, an earlier incarnation of this pod for instance. "
+			       "Nothing is touched before it is gone");
 }
 
 static bool is_orphaned(const struct situation *s, UNUSED const struct agent *agent)
@@ -157,6 +177,7 @@ static const struct problem problems[] = {
 	{ "CannotStart", is_orphaned, 30000, print_orphaned },
 	{ "CannotStart", is_without_supervisor, 60000, print_without_supervisor },
 	{ "CannotRejoin", is_diverged, 10000, print_diverged },
+	{ "CollationChanged", has_old_collations, 0, print_old_collations },
 };
 static_assert(ARRAY_SIZE(problems) <= PROBLEMS_MAX, "room for each");
 
@@ -192,7 +213,7 @@ const char *agent_problem(const struct agent *agent)
 	for (size_t i = 0; i < ARRAY_SIZE(problems); i++)
 		if (agent->notices->problem_told[i])
 			return agent->notices->problem_text[i];
-	return NULL;
+	return dcs_refusal(agent->dcs); /* which the store's own Events tell */
 }
 
 /* ---- jobs ---- */

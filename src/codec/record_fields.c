@@ -385,6 +385,7 @@ static const struct field instance_fields[] = {
 	F(instance, unguarded),
 	F(instance, nothing_left),
 	F(instance, volume_locked),
+	F(instance, volume_errno),
 	F(instance, term_pending),
 	F(instance, fenced),
 	F(instance, crashed),

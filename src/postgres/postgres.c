@@ -86,6 +86,7 @@ void postgres_turn(struct postgres *pg)
 	callbacks_turn(pg);
 	reconfigure(pg);
 	passwords_turn(pg);
+	collation_turn(pg);
 	slots_turn(pg);
 	progress_turn(pg);
 	pg->turning = false;
@@ -133,6 +134,7 @@ struct postgres *postgres_create(struct loop *loop, const struct postgres_params
 	probe_init(pg);
 	work_init(pg, &pg->work);
 	work_init(pg, &pg->checkpoint);
+	collation_init(pg);
 	link_init(pg);
 	service_remove(pg); /* of an agent that died in a job */
 	return pg;
@@ -143,6 +145,7 @@ void postgres_destroy(struct postgres *pg)
 	if (pg == NULL)
 		return;
 	link_finish(pg);
+	collation_finish(pg);
 	work_finish(&pg->checkpoint);
 	work_finish(&pg->work);
 	probe_finish(pg);

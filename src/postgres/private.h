@@ -276,6 +276,17 @@ MUST_CHECK bool roles_passwords_sql(const struct config *config, struct strbuf *
 extern const char roles_quiet_sql[];
 void sql_add_identifier(struct strbuf *to, const char *name); /* quoted */
 
+/* ---- collation.c ---- */
+struct collation {
+	struct pg *session;
+	uint64_t life; /* of which server, and on which timeline, it was last asked ... */
+	uint32_t timeline;
+	struct instant asked; /* ... and when */
+};
+void collation_init(struct postgres *pg);
+void collation_finish(struct postgres *pg);
+void collation_turn(struct postgres *pg);
+
 /* ---- passwords.c ---- */
 struct passwords {
 	char superuser[256];                /* the one that our own sessions use */
@@ -448,6 +459,7 @@ struct postgres {
 	struct work work, checkpoint; /* a checkpoint may take minutes */
 	struct slots slots;
 	struct passwords passwords;
+	struct collation collation;
 	struct job job;
 	struct control control; /* of the last look */
 	bool control_ok;

@@ -128,6 +128,7 @@ static const char *choose_postgres(const struct postgres *pg, const char *name, 
 	char all[300];
 	struct strbuf b;
 	int major = datadir_major(pg);
+	const char *bin_dir = pg->config->bin_dir;
 	struct choice choice = look_over(pg, name, major);
 	if (choice.fits != NULL && (major != 0 || choice.versions == 1))
 		return choice.fits;
@@ -136,7 +137,9 @@ static const char *choose_postgres(const struct postgres *pg, const char *name, 
 	strbuf_init(&b, all, sizeof(all));
 	list_all(&pg->programs, name, &b);
 	if (b.len == 0)
-		err_set(err, ERR_MISSING, "no program \"%s\" in PostgreSQL's container", name);
+		err_set(err, ERR_MISSING, "no program \"%s\" in PostgreSQL's container%s%s%s", name,
+			bin_dir[0] != '\0' ? ": not in postgresql.bin_dir, " : "", bin_dir,
+			bin_dir[0] != '\0' ? "" : ": set postgresql.bin_dir to the directory that has it");
 	else if (major != 0)
 		err_set(err, ERR_MISSING, "no PostgreSQL %d for the data directory: %s; set postgresql.bin_dir", major,
 			all);

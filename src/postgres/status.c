@@ -50,6 +50,7 @@ static void take_values(struct instance *in, const struct frame_status *status, 
 	in->unguarded = status->unguarded != 0;
 	in->nothing_left = tree == PG_TREE_DOWN && status->left == 0;
 	in->volume_locked = status->volume_locked != 0;
+	in->volume_errno = status->volume_errno;
 	in->term_pending = status->term_pending != 0;
 	in->deadline = (struct instant){ status->deadline.boot_us, status->deadline.raw_us };
 	text_copy(in->token, sizeof(in->token), status->token);

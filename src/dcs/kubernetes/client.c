@@ -176,6 +176,7 @@ void complaint_say(struct complaint *complaint, struct loop *loop, const char *f
 	else
 		log_warning("%s", text);
 	*complaint = (struct complaint){ .said = now, .on = true };
+	text_copy(complaint->text, sizeof(complaint->text), text);
 }
 
 void complaint_end(struct complaint *complaint, const char *what)

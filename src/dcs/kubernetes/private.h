@@ -93,6 +93,7 @@ struct complaint {
 	struct instant said;
 	int count; /* since then */
 	bool on;
+	char text[256]; /* what was said, while it is on */
 };
 void complaint_say(struct complaint *complaint, struct loop *loop, const char *format, ...) PRINTF_LIKE(3, 4);
 void complaint_end(struct complaint *complaint, const char *what);

@@ -264,6 +264,14 @@ static const char *text_or(const char *text, const char *otherwise)
 	return text != NULL ? text : otherwise;
 }
 
+const char *dcs_refusal(const struct dcs *dcs)
+{
+	for (size_t i = 0; i < FEATURE_COUNT; i++)
+		if (dcs->refused[i].on)
+			return dcs->refused[i].text;
+	return dcs->events.forbidden.text;
+}
+
 const char *dcs_config_text(const struct dcs *dcs)
 {
 	return text_or(object_annotation(store_config(dcs), "config"), "");

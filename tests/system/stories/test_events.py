@@ -122,6 +122,7 @@ def test_a_second_cluster_of_the_same_scope_is_told(make_ready):
     assert '"shop"' in message and cluster.namespace in message and "Choose another scope" in message
     holds(lambda: other.postmaster() is None and not other.data.exists(), 2, "it makes nothing")
     assert cluster.leader() is leader and message in other.log()
+    assert message.startswith(other.status()["howdah"]["trouble"]), "list says it, too"
 
 
 def test_a_directory_of_another_user_or_version_is_told(make_ready):
@@ -222,3 +223,23 @@ def test_a_scheduled_restart_that_ended_with_its_agent_is_told(make_ready):
     replica.start_agent()
     wait_told(cluster, replica, "RestartDropped", at, 30)
     assert "scheduled_restart" not in replica.status()
+
+
+def test_collations_of_another_version_are_told_until_they_are_refreshed(make_ready):
+    """As when an image brings another libc: the catalog's version is not that of the library."""
+    cluster, leader = make_ready()
+    leader.psql("create database shop template template0 locale_provider icu icu_locale 'de'")
+    leader.psql("create collation german (provider = icu, locale = 'de')")
+    leader.psql("update pg_database set datcollversion = '0.1' where datname = 'shop'")
+    leader.psql("update pg_collation set collversion = '0.2' where collname = 'german'")
+    assert "CollationChanged" not in told(cluster, leader), "it is asked when a server starts"
+    started = leader.psql("select pg_postmaster_start_time()")
+    assert leader.ask("/restart", {})[0] == 200
+    assert leader.psql("select pg_postmaster_start_time()") != started
+    message = wait_told(cluster, leader, "CollationChanged", 'database "shop" (0.1, now ')
+    assert '1 collations of database "postgres"' in message and "REFRESH COLLATION VERSION" in message
+    wait(lambda: leader.status().get("howdah", {}).get("trouble") == message, "list says it, too")
+    leader.psql("alter database shop refresh collation version")
+    leader.psql("alter collation german refresh version")
+    assert leader.ask("/restart", {})[0] == 200
+    wait(lambda: "trouble" not in leader.status().get("howdah", {}), "that is over")

@@ -247,6 +247,21 @@ def test_a_data_directory_without_the_right_to_it(make_ready, what):
     wait(member.is_streaming, "it streams once it may", 40)
 
 
+def test_a_lock_file_that_cannot_be_opened(make_ready):
+    cluster, leader = make_ready(size=2)
+    member = next(m for m in cluster.members if m is not leader)
+    member.kill_all()
+    lock = member.data.with_name(member.data.name + ".howdah") / "lock"
+    lock.rename(lock.with_name("lock.away"))
+    lock.mkdir()
+    member.start()
+    told = wait(lambda: member.status().get("howdah", {}).get("trouble"), "the status says so", 30)
+    assert f"the lock file {lock} cannot be had: Is a directory" in told and told in member.log()
+    assert not servers(member)
+    lock.rmdir()
+    wait(member.is_streaming, "it streams once it can", 40)
+
+
 def test_a_volume_of_another_major_version(make_ready):
     cluster, leader = make_ready(size=2)
     member = next(m for m in cluster.members if m is not leader)
