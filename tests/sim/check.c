@@ -13,6 +13,7 @@ enum { FENCE_TAKES_US = 900000, THAW_TAKES_US = 700000, ROUTE_LATE_US = 2000000,
 
 struct record {
 	char leader[NAME_SIZE], acquire_time[TIME_SIZE];
+	int64_t ttl_s;
 	bool present;
 };
 
@@ -259,8 +260,10 @@ static void check_lock_write(struct checker *c, const struct record *now, const 
 		violation("I5", "%s released the lock and can still commit", author->name);
 	if (acquired && strcmp(now->leader, author->name) != 0)
 		violation("I9", "%s wrote %s into the lock", author->name, now->leader);
-	if (acquired || renewed)
+	if ((acquired || renewed) && world->net->landing_sent_at >= author->renewed_sent_at) {
 		author->renewed_sent_at = world->net->landing_sent_at;
+		author->renewed_ttl_s = now->ttl_s;
+	}
 	if (acquired || released)
 		sim_trace("%s: the lock %s (was %s)", author->name, released ? "is released" : "is taken",
 			  c->record.leader);
@@ -280,15 +283,17 @@ static void check_lock_write(struct checker *c, const struct record *now, const 
 		c->holder = NULL;
 }
 
-/* A step of a roll-out is decided within ttl/3 of a renewal; clocks may be 8 % off. */
+/* A step of a roll-out is decided within ttl/3 of a renewal, by the ttl that this one has, whatever the store was restored to; clocks
+ * may be 8 % off. */
 void check_rollout_step(const struct pod *author)
 {
 	const char *kind = world->options.endpoints ? "endpoints" : "configmaps";
 	const struct json *lock = api_get(world->api, kind, world->options.endpoints ? "sim" : "sim-leader");
-	int64_t ttl_s, after = world->net->landing_sent_at - author->renewed_sent_at;
-	if (machine_is_excused(author->machine) || !lock || !text_to_i64(annotation(lock, "ttl"), &ttl_s))
+	int64_t after = world->net->landing_sent_at - author->renewed_sent_at;
+	if (machine_is_excused(author->machine) || !lock)
 		return;
-	if (strcmp(annotation(lock, "leader"), author->name) == 0 && after > ttl_s * SECOND_US / 3 * 11 / 10)
+	if (strcmp(annotation(lock, "leader"), author->name) == 0 &&
+	    after > author->renewed_ttl_s * SECOND_US / 3 * 11 / 10)
 		violation("I9", "%s takes a step of the roll-out %" PRId64 " ms after its last renewal", author->name,
 			  after / MS_US);
 }
@@ -342,6 +347,8 @@ void check_api_change(const struct api_change *change)
 		return;
 	text_copy(now.leader, sizeof(now.leader), change->deleted ? "" : annotation(change->object, "leader"));
 	text_copy(now.acquire_time, sizeof(now.acquire_time), annotation(change->object, "acquireTime"));
+	if (!text_to_i64(annotation(change->object, "ttl"), &now.ttl_s))
+		now.ttl_s = 0;
 	if (change->author)
 		check_lock_write(c, &now, annotation(change->object, "howdah.io/heir"), change->author);
 	else if (strcmp(now.leader, c->record.leader) != 0 || strcmp(now.acquire_time, c->record.acquire_time) != 0)

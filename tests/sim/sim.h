@@ -195,7 +195,8 @@ struct pod {
 	bool ready;
 	bool let_go;             /* another one leads, and the store could not know that it goes on in failsafe mode */
 	int64_t rights_end;      /* of who is not current: from then on the API does not know it; 0: it does */
-	int64_t renewed_sent_at; /* when it sent the last write of the lock that landed as a renewal or acquisition */
+	int64_t renewed_sent_at; /* when it sent the last write of the lock that landed and was not a release ... */
+	int64_t renewed_ttl_s;   /* ... and what that said */
 	long lease;              /* the number of the last one that it had */
 	int64_t label_off_at;    /* when another one took the leader's label off it; 0: never */
 	int agent_starts, container_starts;
