@@ -77,7 +77,7 @@ static void on_answer(void *arg, const struct pg_answer *a)
 
 static void ask(const char *sql, pg_fn *fn, void *arg)
 {
-	struct pg_query asked = { .sql = sql, .timeout_ms = 5000, .fn = fn, .arg = arg };
+	struct pg_query asked = { .sql = sql, .fn = fn, .arg = arg };
 	pg_query(pg, &asked);
 }
 
@@ -332,6 +332,7 @@ static void closing_fails_the_running_query(UNUSED void **state)
 	struct seen seen = { 0 };
 	ask("SELECT pg_sleep(30)", on_answer, &seen);
 	RUN_UNTIL(false, 50);
+	assert_string_equal(seen.error, "");
 	pg_close(pg);
 	assert_int_equal(seen.calls, 0);
 	WAIT_FOR(seen.calls == 1);
