@@ -119,6 +119,7 @@ struct peer_answer {
 	bool sees_leader;                 /* it says that somebody holds the lock (not cluster_unlocked) */
 	char given_back
 		[LEASE_TEXT_SIZE]; /* the record that it held, and of which it says that it gave it back; "": none */
+	uint64_t given_back_lsn;   /* ... and where its PostgreSQL ended; 0: it does not say so */
 };
 
 enum initialize_state { INITIALIZE_ABSENT, INITIALIZE_RUNNING /* "" */, INITIALIZE_DONE, INITIALIZE_UNREADABLE };

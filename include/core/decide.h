@@ -24,9 +24,11 @@ struct self {
 	bool lock_failed;            /* it had no answer, or was refused */
 	struct instant won_at;       /* when the present token was first credited */
 	bool settled;                /* it is known whether a lease of an earlier agent of this pod goes on */
-	bool lock_denied;            /* ... because the API does not know us any more, or gives us no rights */
 	struct instant released;     /* when a release of this lease was first sent; unset: none was */
-	bool holder_gone;            /* the pod of the lock's holder was deleted; it may be asked still */
+	struct instant
+		denied;      /* when one was first refused: the API does not know us any more, or gives us no rights */
+	bool holder_gone;    /* the pod of the lock's holder was deleted; it may be asked still */
+	uint64_t holder_lsn; /* where it ended, if it gave the lock back by mouth */
 	struct instant ended_at; /* the lock is ours: since when nothing of ours can commit any more; unset: it can */
 	struct instant last_up;  /* when PostgreSQL was last seen up as the primary */
 	struct instant created;  /* when we made the leader object of a cluster that had had one; unset: we did not */

@@ -34,6 +34,7 @@ struct rest_view {
 	const char *failsafe_free_uid;                 /* our pod's, if no primary can count on us; NULL: one can */
 	const char *lacks;                             /* rejoin_lacks(); NULL or "": nothing */
 	const char *given_back;                        /* lease_given_back(); NULL or "": nothing */
+	uint64_t given_back_lsn;                       /* ... and where our PostgreSQL ended */
 	const char *trouble;      /* what a person should do something about; NULL or "": nothing known */
 	const char *copy_dropped; /* why the last new copy that was asked for is not made; NULL: it is, or none was */
 	const char *rollout;      /* what the leader says of it, a JSON object; "" or NULL: nothing */

@@ -27,8 +27,8 @@ void agent_credit(struct agent *agent, struct instant now)
 		return;
 	if (mutant(2))
 		self->hold.start = now;
-	self->lock_failed = self->lock_denied = false;
-	self->released = (struct instant){ 0, 0 };
+	self->lock_failed = false;
+	self->released = self->denied = (struct instant){ 0, 0 };
 	agent->failsafe_said = false;
 	bool covered = instant_is_set(before.extended) && agent_failsafe_covers_lock(agent);
 	if (lease_credit_goes_on(&self->hold, &before, &self->sight.record, covered))
@@ -58,9 +58,11 @@ void agent_resume_lease(struct agent *agent)
 static void lock_done(void *arg, enum dcs_outcome outcome, const char *text)
 {
 	struct agent *agent = arg;
-	agent->self.lock_writing = false;
-	agent->self.lock_failed = outcome != DCS_DONE;
-	agent->self.lock_denied = outcome == DCS_DENIED;
+	struct self *self = &agent->self;
+	self->lock_writing = false;
+	self->lock_failed = outcome != DCS_DONE;
+	if (outcome == DCS_DENIED && instant_is_set(self->released) && !instant_is_set(self->denied))
+		self->denied = loop_now(agent->loop);
 	if (outcome != DCS_DONE) {
 		agent->counters.lock_write_failures++;
 		log_warning("the lock was not written: %s", text);
@@ -192,7 +194,8 @@ void agent_set_deadline(struct agent *agent)
 {
 	struct situation s = agent_situation(agent);
 	const struct lease_hold *hold = &agent->self.hold;
-	bool over = instant_is_set(agent->self.released);
+	bool over =
+		instant_is_set(agent->self.denied); /* told by mouth from then on: no later agent may go on with it */
 	struct deadline_order order = { .at = lease_deadline(hold),
 					.token = over ? (struct lease_token){ .leader = "" } : hold->token,
 					.answered = instant_is_set(hold->start),
@@ -210,10 +213,9 @@ void agent_forget_lease(struct agent *agent)
 	else
 		log_warning("the lock is not ours any more");
 	self->hold = (struct lease_hold){ .ttl_ms = 0 };
-	self->released = (struct instant){ 0, 0 };
+	self->released = self->denied = (struct instant){ 0, 0 };
 	self->sends = (struct lease_sends){ .next = 0 };
 	self->confirmed = false;
-
 	agent_wake(agent);
 }
 

@@ -27,8 +27,10 @@ static void hear(struct agent *agent, const struct peer_answer *fresh)
 {
 	struct lease_sight *sight = &agent->self.sight;
 	if (strcmp(fresh->name, sight->record.leader) == 0 &&
-	    lease_hear(sight, fresh->given_back, loop_now(agent->loop)))
+	    lease_hear(sight, fresh->given_back, loop_now(agent->loop))) {
+		agent->self.holder_lsn = fresh->given_back_lsn;
 		log_warning("%s says that it has given the lock back, though the store does not show it", fresh->name);
+	}
 }
 
 static bool parse(struct peer_answer *fresh, const struct peer_call *call, const struct http_answer *answer)

@@ -59,6 +59,7 @@ static void answer(struct agent *agent, const struct http_request *request)
 				  .copy_dropped = agent->copy_why,
 				  .lacks = lacks,
 				  .given_back = given_back,
+				  .given_back_lsn = instance_lsn(s.instance),
 				  .counters = agent->counters };
 	struct instant t = lease_deadline(&agent->self.hold);
 	view.counters.lease_left_ms = view.leads && instant_is_set(t) ? left_least_ms(t, s.now) : 0;

@@ -99,8 +99,10 @@ static void sense_holder(struct agent *agent, const struct cluster *cluster)
 		text_copy(agent->holder.name, sizeof(agent->holder.name), found->name);
 		text_copy(agent->holder.api_url, sizeof(agent->holder.api_url), found->api_url);
 	}
-	self->holder_gone = known && found == NULL && strcmp(agent->holder.uid, cluster->holder_uid) == 0 &&
-			    strcmp(agent->holder.uid, self->pod_uid) != 0 && agent->holder.api_url[0] != '\0';
+	bool same = strcmp(agent->holder.uid, cluster->holder_uid) == 0 &&
+		    strcmp(agent->holder.name, self->sight.record.leader) == 0;
+	self->holder_gone = known && found == NULL && same && strcmp(agent->holder.uid, self->pod_uid) != 0 &&
+			    agent->holder.api_url[0] != '\0';
 }
 
 /* Whether WAL still comes in. */

@@ -266,6 +266,7 @@ static const struct field peer_fields[] = {
 	F(peer_answer, lacks),
 	F(peer_answer, sees_leader),
 	F(peer_answer, given_back),
+	LSN(peer_answer, given_back_lsn),
 	WORD(peer_answer, role, role_words),
 };
 static const struct shape peer_shape = SHAPE(peer_answer, peer_fields);
@@ -326,9 +327,10 @@ static const struct field self_fields[] = {
 	F(self, lock_failed),
 	F(self, won_at),
 	F(self, settled),
-	F(self, lock_denied),
 	F(self, released),
+	F(self, denied),
 	F(self, holder_gone),
+	LSN(self, holder_lsn),
 	F(self, ended_at),
 	F(self, last_up),
 	F(self, created),

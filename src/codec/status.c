@@ -225,6 +225,7 @@ bool peer_answer_parse(struct peer_answer *answer, const char *scope, const char
 	take_word(root, "howdah_failsafe_free", answer->failsafe_free_uid, sizeof(answer->failsafe_free_uid));
 	take_word(root, "howdah_lacks", answer->lacks, sizeof(answer->lacks));
 	take_word(root, "howdah_given_back", answer->given_back, sizeof(answer->given_back));
+	answer->given_back_lsn = get_lsn(root, "howdah_given_back_lsn");
 	answer->sees_leader = !json_true(json_get(root, "cluster_unlocked"));
 	return true;
 }

@@ -8,8 +8,8 @@
 
 enum { TOLD_LOOPS = 12 };
 
-/* T in the supervisor is that of the lease, in both directions (rule 2); without a lease there is none, nor of one that was given back:
- * no later agent may go on with it. */
+/* T in the supervisor is that of the lease, in both directions (rule 2); without a lease there is none, nor of one that is given back by
+ * mouth: no later agent may go on with it. */
 static bool deadline_differs(const struct situation *s)
 {
 	const struct instance *i = s->instance;
@@ -18,7 +18,7 @@ static bool deadline_differs(const struct situation *s)
 		return false;
 	if (i->unguarded != unguarded_is_wanted(s))
 		return true;
-	if (!has_lease(s) || has_given_back(s))
+	if (!has_lease(s) || instant_is_set(s->self->denied))
 		return (instant_is_set(i->deadline) || i->token[0] != '\0') && !i->writable && s->self->settled;
 	if (!instant_is_set(t) || !lock_is_mine(s))
 		return false;

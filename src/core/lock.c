@@ -6,8 +6,8 @@
 
 #include <string.h>
 
-/* A holder that may not write any more tells whoever asks that it has given the lock back: several times a second. */
-enum { TOLD_MS = 3000 };
+/* For so long a container that is to end tells whoever asks that the lock is given back: several times a second. */
+enum { TOLD_MS = 5000 };
 
 enum lock_fact {
 	FACT_L_WRITING,   /* a lock write is on its way */
@@ -66,11 +66,11 @@ static const struct rule rules[] = {
 	  "a write of the lock is on its way" },
 	{ "lost", L(LEASE) | L(FRESH), L(MINE), { ACT_FORGET_LEASE },
 	  "the lock is not ours any more" },
-		{ "lapsed", L(LEASE) | L(LAPSED), 0, { ACT_FORGET_LEASE },
+	{ "lapsed", L(LEASE) | L(LAPSED), 0, { ACT_FORGET_LEASE },
 	  "our lease has run out, or could not be given back for long: the record counts like anybody's" },
 	{ "lost-blind", L(LEASE), L(MINE), { ACT_NONE },
 	  "the lock does not look like ours, and the API does not answer" },
-		{ "nothing-to-give", L(LEASE) | L(GIVE_UP) | L(PROVEN) | L(FRESH), L(OBJECT), { ACT_FORGET_LEASE },
+	{ "nothing-to-give", L(LEASE) | L(GIVE_UP) | L(PROVEN) | L(FRESH), L(OBJECT), { ACT_FORGET_LEASE },
 	  "the lock is to be given back, and its object is gone" },
 	{ "give-back", L(LEASE) | L(GIVE_UP) | L(PROVEN), L(PACED) | L(HEIR), { ACT_RELEASE },
 	  "the lock is given back: nothing of ours can commit" },
@@ -94,11 +94,11 @@ static const struct rule rules[] = {
 	  "the holder has been silent for long, or its pod is gone: the others are asked already" },
 	{ "taken", L(TAKEN), 0, { ACT_NONE },
 	  "somebody else holds the lock" },
-		{ "blind", 0, L(FRESH) | L(READING), { ACT_REFRESH },
+	{ "blind", 0, L(FRESH) | L(READING), { ACT_REFRESH },
 	  "nobody seems to hold the lock, and the API has not been heard lately: it is asked" },
 	{ "asked", 0, L(FRESH), { ACT_NONE },
 	  "nobody seems to hold the lock, but the API does not answer" },
-		{ "paced", L(PACED), 0, { ACT_NONE },
+	{ "paced", L(PACED), 0, { ACT_NONE },
 	  "the last write of the lock failed a moment ago" },
 	{ "found", L(BOOTSTRAP), 0, { ACT_ACQUIRE },
 	  "the new cluster is ours to begin" },
@@ -146,8 +146,11 @@ static bool is_due(const struct situation *s)
 static bool was_given_back_in_vain(const struct situation *s)
 {
 	const struct self *self = s->self;
-	int64_t bound = self->lock_denied ? TOLD_MS : self->hold.ttl_ms;
-	return has_given_back(s) && elapsed_least_ms(self->released, s->now) >= bound;
+	if (!has_given_back(s))
+		return false;
+	bool told = s->instance->term_pending && instant_is_set(self->denied) &&
+		    elapsed_least_ms(self->denied, s->now) >= TOLD_MS;
+	return told || elapsed_least_ms(self->released, s->now) >= self->hold.ttl_ms;
 }
 
 /* T has passed and nothing was lost by it: others may have come and gone unseen since, so the token proves nothing any more. */
@@ -295,7 +298,8 @@ bool lease_goes_on(const struct situation *s, struct lease_token *token)
 
 void lease_given_back(const struct situation *s, char *text)
 {
-	bool given = has_given_back(s) && s->instance->attached && s->instance->token[0] == '\0';
+	bool denied = has_given_back(s) && instant_is_set(s->self->denied);
+	bool given = denied && supervisor_is_sure(s) && s->instance->token[0] == '\0' && may_release(s);
 	text[0] = '\0';
 	if ((given || mutant(54)) && lock_is_mine(s))
 		lease_record_to_text(&s->self->sight.record, text);

@@ -182,8 +182,10 @@ static bool distrusts(const struct situation *s)
 
 static bool is_lagging(const struct situation *s)
 {
-	uint64_t limit = (uint64_t)s->settings->maximum_lag_on_failover_bytes;
-	return !mutant(34) && s->cluster->optime_lsn > my_lsn(s) && s->cluster->optime_lsn - my_lsn(s) > limit;
+	uint64_t limit = (uint64_t)s->settings->maximum_lag_on_failover_bytes, last = s->cluster->optime_lsn;
+	if (s->self->sight.given_back && s->self->holder_lsn > last)
+		last = s->self->holder_lsn; /* it could not write it any more */
+	return !mutant(34) && last > my_lsn(s) && last - my_lsn(s) > limit;
 }
 
 /* Contract 5.8: at least a loop_wait, and up to primary_race_backoff as long as the last primary's WAL still comes in. */

@@ -74,8 +74,10 @@ static void add_cluster(struct json *to, const struct rest_view *view, const str
 		json_set_text(to, "howdah_lacks", view->lacks);
 	if (view->failsafe_free_uid != NULL)
 		json_set_text(to, "howdah_failsafe_free", view->failsafe_free_uid);
-	if (!text_is_empty(view->given_back))
+	if (!text_is_empty(view->given_back)) {
 		json_set_text(to, "howdah_given_back", view->given_back);
+		json_set_i64(to, "howdah_given_back_lsn", (int64_t)view->given_back_lsn);
+	}
 	json_set_i64(to, "dcs_last_seen", view->dcs_last_seen.us / 1000000);
 }
 

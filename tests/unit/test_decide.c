@@ -272,6 +272,21 @@ static void what_was_answered_before_the_lock_was_given_back_does_not_count_in_a
 	assert_true(plans(ACT_ACQUIRE));
 }
 
+static void who_gave_the_lock_back_by_mouth_says_how_far_it_had_come(void **state UNUSED)
+{
+	turn_nobody_holds_the_lock(turn);
+	freed(50);
+	turn->self.peers[0].answered = turn->self.peers[1].answered = turn_ago(10);
+	turn->self.sight.given_back = true;
+	turn->self.holder_lsn = TURN_LSN + (uint64_t)turn->settings.maximum_lag_on_failover_bytes + 1;
+	turn_decide(turn);
+	assert_false(plans(ACT_ACQUIRE));
+	assert_string_equal(rule_of(TABLE_RACE), "lagging");
+	turn->self.sight.given_back = false; /* it was another holder's */
+	turn_decide(turn);
+	assert_true(plans(ACT_ACQUIRE));
+}
+
 static bool takes_the_lock(int64_t free_ms, int64_t wal_ms)
 {
 	freed(free_ms);
@@ -591,6 +606,7 @@ int main(void)
 		TEST(a_shorter_ttl_is_noted_when_the_lease_has_it),
 		TEST(whoever_could_not_lead_stands_aside_for_a_ttl),
 		TEST(what_was_answered_before_the_lock_was_given_back_does_not_count_in_a_race),
+		TEST(who_gave_the_lock_back_by_mouth_says_how_far_it_had_come),
 		TEST(a_free_lock_waits_for_wal_that_still_comes_in),
 		TEST(the_leader_that_was_told_to_go_stands_back_only_for_who_has_everything),
 		TEST(what_would_be_stopped_before_the_deadline_is_not_started),

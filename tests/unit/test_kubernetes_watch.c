@@ -41,6 +41,15 @@ static void start(void)
 	load(LIST("5", POD("pg-0", "4", STATUS("")) "," POD("pg-1", "5", "")), LIST("9", OBJECT("batman", "7", HELD)));
 }
 
+static void a_uid_that_patroni_left_standing_is_nobodys(void **state UNUSED)
+{
+	create();
+	load(LIST("5", POD("pg-1", "5", STATUS(""))), LIST("9", OBJECT("batman", "7", HELD)));
+	assert_string_equal(dcs_view(dcs)->holder_uid, "");
+	feed(watch_of("pods"), EVENT("MODIFIED", POD("pg-1", "8", STATUS(",\\\"howdah_version\\\":\\\"1\\\""))));
+	assert_string_equal(dcs_view(dcs)->holder_uid, "uid-pg-1");
+}
+
 static void events_are_kept_only_if_newer(void **state UNUSED)
 {
 	start();
@@ -344,6 +353,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(first_list_is_consistent_and_the_watch_goes_on_from_it),
+		TEST(a_uid_that_patroni_left_standing_is_nobodys),
 		TEST(events_are_kept_only_if_newer),
 		TEST(lines_may_come_in_any_pieces),
 		TEST(list_replaces_everything_whatever_the_versions),

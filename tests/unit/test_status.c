@@ -179,7 +179,9 @@ static void what_a_member_says_of_the_lock_it_held_is_read(void **state)
 	struct peer_answer answer;
 	assert_true(answer_of(&answer,
 			      "{\"state\":\"stopped\",\"role\":\"replica\",\"patroni\":{},"
-			      "\"howdah_given_back\":\"p 2026-11-20T01:00:00+00:00 6 2026-11-20T04:11:52+00:00\"}"));
+			      "\"howdah_given_back\":\"p 2026-11-20T01:00:00+00:00 6 2026-11-20T04:11:52+00:00\","
+			      "\"howdah_given_back_lsn\":5000}"));
+	assert_int_equal(answer.given_back_lsn, 5000);
 	assert_string_equal(answer.given_back, "p 2026-11-20T01:00:00+00:00 6 2026-11-20T04:11:52+00:00");
 	memset(name, 'x', sizeof(name) - 1);
 	name[sizeof(name) - 1] = '\0';

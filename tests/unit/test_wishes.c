@@ -45,7 +45,8 @@ static void a_replica_that_is_asked_counts_itself(void **state UNUSED)
 	assert_int_equal(check_move("shop-0", 150), MOVE_NOBODY_FIT);
 }
 
-static void leaves(bool denied, int64_t released_ms)
+/* denied_ms: how long ago the release was first refused; -1: it was not. */
+static void leaves(int64_t denied_ms, int64_t released_ms)
 {
 	turn_leader(turn, 4000);
 	turn->instance.term_pending = true;
@@ -58,7 +59,7 @@ static void leaves(bool denied, int64_t released_ms)
 	turn->self.confirmed = false;
 	turn->self.ended_at = turn_ago(20000);
 	turn->self.lock_failed = true;
-	turn->self.lock_denied = denied;
+	turn->self.denied = denied_ms >= 0 ? turn_ago(denied_ms) : (struct instant){ 0, 0 };
 	turn->self.lock_written = turn_ago(200);
 	turn->self.released = turn_ago(released_ms);
 	turn->instance.token[0] = '\0'; /* the supervisor has forgotten it */
@@ -69,18 +70,36 @@ static void leaves(bool denied, int64_t released_ms)
 static void a_container_ends_when_its_lock_cannot_be_given_back(void **state UNUSED)
 {
 	char told[LEASE_TEXT_SIZE];
-	leaves(true, 2900);
+	leaves(4900, 9000);
 	struct situation s = record_situation(turn);
 	lease_given_back(&s, told);
 	assert_string_equal(told, "shop-0 2026-11-20T01:00:00.000000+00:00 6 2026-11-20T04:11:52.400000+00:00");
 	assert_string_equal(rule_of(TABLE_START), "leaving-lock"); /* whoever asks is told */
-	leaves(true, 3100);
+	leaves(5100, 9000);
 	assert_string_equal(rule_of(TABLE_LOCK), "lapsed");
-	leaves(false, 3100); /* the API may come back */
+	turn->instance.term_pending = false; /* it stays: the word goes on for as long as anybody could want it */
+	turn_decide(turn);
+	assert_string_not_equal(rule_of(TABLE_LOCK), "lapsed");
+	leaves(-1, 9000); /* the API may come back */
 	assert_string_equal(rule_of(TABLE_START), "leaving-lock");
-	leaves(false, 15100); /* it ran out everywhere meanwhile */
+	s = record_situation(turn);
+	lease_given_back(&s, told);
+	assert_string_equal(told, "");
+	leaves(-1, 15100); /* it ran out everywhere meanwhile */
 	assert_string_equal(rule_of(TABLE_LOCK), "lapsed");
-	leaves(true, 100);
+	leaves(100, 100);
+	turn->instance.nothing_left = false; /* the proof is asked for anew */
+	turn->instance.tree = PG_TREE_STARTING;
+	turn->instance.job = PG_JOB_START_PRIMARY;
+	s = record_situation(turn);
+	lease_given_back(&s, told);
+	assert_string_equal(told, "");
+	leaves(100, 100);
+	turn->instance.heard = turn_ago(20000); /* and from a supervisor that answers */
+	s = record_situation(turn);
+	lease_given_back(&s, told);
+	assert_string_equal(told, "");
+	leaves(100, 100);
 	lease_token_to_text(&turn->self.hold.token, turn->instance.token, sizeof(turn->instance.token));
 	turn->instance.deadline = turn_ago(-5000);
 	turn_decide(turn);
@@ -88,7 +107,12 @@ static void a_container_ends_when_its_lock_cannot_be_given_back(void **state UNU
 	s = record_situation(turn);
 	lease_given_back(&s, told);
 	assert_string_equal(told, "");
-	leaves(true, 100);
+	leaves(-1, 100); /* not refused yet: it may still land, and an agent after this one may go on with it */
+	lease_token_to_text(&turn->self.hold.token, turn->instance.token, sizeof(turn->instance.token));
+	turn->instance.deadline = turn_ago(-5000);
+	turn_decide(turn);
+	assert_false(plans(ACT_SET_DEADLINE));
+	leaves(100, 100);
 	turn->self.released = (struct instant){ 0, 0 };
 	s = record_situation(turn);
 	lease_given_back(&s, told);
@@ -97,7 +121,7 @@ static void a_container_ends_when_its_lock_cannot_be_given_back(void **state UNU
 
 static void a_lease_that_was_given_back_is_never_renewed(void **state UNUSED)
 {
-	leaves(false, 2000);
+	leaves(-1, 2000);
 	turn->instance.term_pending = false; /* the reason is gone: whoever heard of it may have counted on it */
 	turn->self.lock_written = turn_ago(30000);
 	turn_decide(turn);

@@ -201,12 +201,17 @@ static struct json *map_of(const char *text)
 	return text != NULL && text[0] != '\0' ? json_parse(text, strlen(text), &err) : NULL;
 }
 
-/* As old as the leader's own position, so that a lag is one; what a pod says itself may be older. Patroni writes no positions, and
- * leaves those of others standing. */
-static void read_positions(const struct object *leader, struct cluster *cluster)
+/* Patroni leaves annotations standing that it does not know. */
+static bool holder_is_patronis(const struct cluster *cluster)
 {
 	const struct member *holder = cluster_member(cluster, cluster->leader.record.leader);
-	bool theirs = holder != NULL && holder->has_status && !holder->is_howdah;
+	return holder != NULL && holder->has_status && !holder->is_howdah;
+}
+
+/* As old as the leader's own position, so that a lag is one; what a pod says itself may be older. */
+static void read_positions(const struct object *leader, struct cluster *cluster)
+{
+	bool theirs = holder_is_patronis(cluster);
 	AUTO(json) struct json *positions = theirs ? NULL : map_of(object_annotation(leader, ANNOTATION_POSITIONS));
 	for (int i = 0; i < cluster->member_count; i++) {
 		struct member *member = &cluster->members[i];
@@ -220,6 +225,13 @@ static void read_positions(const struct object *leader, struct cluster *cluster)
 		member->replay_lsn = (uint64_t)replayed;
 		member->xlog_lsn = (uint64_t)(received > replayed ? received : replayed);
 	}
+}
+
+/* The pod that the annotation names may have led before. */
+static void check_holder(struct cluster *cluster)
+{
+	if (holder_is_patronis(cluster))
+		cluster->holder_uid[0] = '\0';
 }
 
 /* By uid: a new pod of a name is not who agrees under it. Patroni names no uids, and leaves those of others standing: there an
@@ -274,6 +286,7 @@ void view_build(const struct dcs *dcs)
 	read_config(store_config(dcs), view);
 	read_move(store_failover(dcs), &view->cluster);
 	read_members(&dcs->caches[KIND_PODS], dcs->params.name, view);
+	check_holder(&view->cluster);
 	read_positions(store_leader(dcs), &view->cluster);
 	read_failsafe(store_leader(dcs), &view->cluster);
 	rollout_read(dcs, &view->cluster);
