@@ -318,11 +318,23 @@ static void relabelled_object_of_ours_is_taken_back(void **state UNUSED)
 	assert_true(has(lock_call("PATCH"), "\"resourceVersion\": \"10\""));
 }
 
+#define ROUTED                                                                                                         \
+	"{\"metadata\":{\"name\":\"batman\",\"uid\":\"u\",\"resourceVersion\":\"7\",\"annotations\":{" OURS            \
+	"}},\"subsets\":[{\"addresses\":[{\"ip\":\"10.0.0.1\"}],\"ports\":[{\"port\":5432}]}]}"
+
+static void a_release_to_somebody_leaves_the_route_to_whom_it_names(void **state UNUSED)
+{
+	start(LIST("9", ROUTED));
+	struct dcs_lock_write write = lock_write();
+	text_copy(write.heir, sizeof(write.heir), "pg-1");
+	dcs_release(dcs, &write, done, &result);
+	assert_true(has(lock_call("PATCH"), "\"leader\": null"));
+	assert_false(has(lock_call("PATCH"), "subsets"));
+}
+
 static void release_is_sent_once_and_empties_the_subsets(void **state UNUSED)
 {
-	start(LIST("9",
-		   "{\"metadata\":{\"name\":\"batman\",\"uid\":\"u\",\"resourceVersion\":\"7\",\"annotations\":{" OURS
-		   "}},\"subsets\":[{\"addresses\":[{\"ip\":\"10.0.0.1\"}],\"ports\":[{\"port\":5432}]}]}"));
+	start(LIST("9", ROUTED));
 	struct dcs_lock_write write = lock_write();
 	write.position.optime_lsn = 77;
 	dcs_release(dcs, &write, done, &result);
@@ -399,6 +411,7 @@ int main(void)
 		TEST(renew_of_a_deleted_object_creates_it_when_asked_again),
 		TEST(a_lease_that_has_run_out_makes_no_object_anew),
 		TEST(relabelled_object_of_ours_is_taken_back),
+		TEST(a_release_to_somebody_leaves_the_route_to_whom_it_names),
 		TEST(release_is_sent_once_and_empties_the_subsets),
 		TEST(release_of_what_is_not_ours_is_refused),
 		TEST(second_lock_write_at_once_is_refused),

@@ -191,6 +191,14 @@ static char *prepare_send(void *arg)
 	return body;
 }
 
+/* Whoever takes over replaces the address in one write with the lock; kube-proxy follows a first change at once and a second one only a
+ * second later. Where nobody is known to, clients are refused at once (contract 1.4). */
+static bool leads_nowhere(const struct dcs *dcs, const struct object *leader)
+{
+	return dcs->params.use_endpoints && dcs->lock.write.heir[0] == '\0' &&
+	       json_count(json_get(leader->json, "subsets")) > 0;
+}
+
 static char *release_body(const struct dcs *dcs, const struct object *leader)
 {
 	const struct lock *lock = &dcs->lock;
@@ -201,7 +209,7 @@ static char *release_body(const struct dcs *dcs, const struct object *leader)
 	set_ours(dcs, annotations, ANNOTATION_HEIR, lock->write.heir);
 	set_timeline(annotations, &lock->write.position);
 	struct json *body = body_new(dcs, dcs->leader_name, annotations, mutant(10) ? 0 : lock->version);
-	if (dcs->params.use_endpoints && json_count(json_get(leader->json, "subsets")) > 0)
+	if (leads_nowhere(dcs, leader))
 		json_set(body, "subsets", json_new_array());
 	return body_text(body);
 }
