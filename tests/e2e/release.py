@@ -1,4 +1,5 @@
 """A cluster of howdah in the bed, as a person sees it: installed, asked by kubectl, watched by a client on its Service."""
+import contextlib
 import json
 import sys
 import uuid
@@ -140,6 +141,25 @@ class Release:
         """Returns when those that are too many are gone."""
         self.kubectl("scale", "statefulset", self.name, f"--replicas={replicas}")
         wait(lambda: len(self.pods()) <= replicas, f"{replicas} pods are left", 60)
+
+    def wait_routed(self, pod, timeout_s=90):
+        """A Service made just now leads to the pod from every node: controllers and proxies that lost the API server look for it again
+        up to half a minute after it is back."""
+        name = "seen-" + uuid.uuid4().hex[:8]
+        self.api.create("services", self.namespace, {"metadata": {"name": name}, "spec": {"selector": {name: "yes"},
+                                                                                         "ports": [{"port": 5432}]}})
+        self.kubectl("label", "pod", pod.name, f"{name}=yes")
+        address = (self.api.get("services", self.namespace, name)["spec"]["clusterIP"], 5432)
+        for node in self.bed.nodes:
+            wait(lambda n=node: self._reaches(n, address), f"{node.name} follows a new Service", timeout_s)
+        self.kubectl("label", "pod", pod.name, f"{name}-")
+        self.api.delete("services", self.namespace, name)
+
+    def _reaches(self, node, address):
+        with contextlib.suppress(OSError):
+            self.bed.net.connect(node.name, address, 1).close()
+            return True
+        return False
 
     def events(self, pod, reason):
         """What was said of a pod by that name."""

@@ -29,6 +29,7 @@ def shop(make_release):
 def leader(bed, shop):
     bed.heal()
     found = shop.wait_ready(3, 180)
+    shop.wait_routed(found)
     found.psql(clientlib.writer.CREATE)
     return found
 
