@@ -71,8 +71,10 @@ struct self {
 	struct lease_token route_token;     /* of the lease for which the last one was begun */
 	struct instant route_again;         /* not before this, under that lease */
 	struct instant led;                 /* when we last led, or this agent began */
-	struct instant routed; /* when the leader's label, by which the Service routes, was last seen on our pod */
-	char beginning[96];    /* lease token with which the leader's history says that our armed timeline began; "": it
+	bool labelled;                      /* our pod carries the leader's label ... */
+	struct instant routed;              /* ... and did so when it was last seen */
+	struct instant handed_over;         /* when the lock was released to a named heir; unset: it was not */
+	char beginning[96]; /* lease token with which the leader's history says that our armed timeline began; "": it
 			       does not say */
 };
 
@@ -248,6 +250,8 @@ enum member_role role_to_publish(const struct situation *s);
 /* The route may lead to us: from the moment the lock is confirmed on, before promotion ends (safety.md S18). Nobody is sent to a
  * bootstrap. */
 bool is_the_route(const struct situation *s);
+/* Whether our pod is to carry the leader's label. It follows the route, in the order that lets kube-proxy follow soonest. */
+bool wants_leader_label(const struct situation *s);
 /* How often our pod says our position when nothing else has changed. */
 int64_t position_period_ms(const struct situation *s);
 bool leads_now(

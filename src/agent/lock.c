@@ -183,6 +183,7 @@ void agent_release(struct agent *agent)
 	self->confirmed = false;
 	if (!instant_is_set(self->released))
 		self->released = s.now;
+	self->handed_over = heir[0] != '\0' ? s.now : (struct instant){ 0, 0 };
 }
 
 void agent_cap_deadline(struct agent *agent)

@@ -88,7 +88,7 @@ static void print_into(char *text, size_t size, struct json *status)
 
 static int wanted_label(const struct situation *s)
 {
-	if (is_the_route(s))
+	if (wants_leader_label(s))
 		return LABEL_LEADER;
 	bool replica = state_to_publish(s) == STATE_RUNNING && s->instance->tree == PG_TREE_STANDBY;
 	return replica ? LABEL_REPLICA : LABEL_NONE;

@@ -119,7 +119,8 @@ static void sense_route(struct agent *agent, const struct situation *s)
 	const struct member *own = agent_own_member(agent);
 	if (leads_now(s))
 		agent->self.led = s->now;
-	if (own != NULL && strcmp(own->role_label, agent->config.kubernetes.leader_value) == 0)
+	agent->self.labelled = own != NULL && strcmp(own->role_label, agent->config.kubernetes.leader_value) == 0;
+	if (agent->self.labelled)
 		agent->self.routed = s->now;
 }
 

@@ -374,7 +374,9 @@ static const struct field self_fields[] = {
 	ONE(self, route_token, lease_token_shape),
 	F(self, route_again),
 	F(self, led),
+	F(self, labelled),
 	F(self, routed),
+	F(self, handed_over),
 	F(self, beginning),
 };
 static const struct shape self_shape = SHAPE(self, self_fields);

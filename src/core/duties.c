@@ -66,7 +66,7 @@ static void leader_duties(const struct situation *s, struct plan *plan)
 {
 	if (route_is_due(s))
 		plan_add(plan, ACT_WRITE_ROUTE);
-	if (s->self->foreign_label)
+	if (s->self->foreign_label && (s->self->labelled || s->settings->route != ROUTE_LABEL))
 		plan_add(plan, ACT_TAKE_LABELS_OFF);
 	if (must_clear_move(s)) {
 		plan_add(plan, ACT_CLEAR_MOVE);

@@ -62,7 +62,7 @@ bool route_is_due(const struct situation *s); /* the leader looks at its Endpoin
 /* The Service may still send new connections here as to the leader: the port of a standby stays closed. Who is refused tries
  * again, who is let in stays and cannot write. */
 bool route_leads_here(const struct situation *s);
-int64_t route_wait_ms(const struct situation *s); /* until either changes; INT64_MAX: nothing is waited for */
+int64_t route_wait_ms(const struct situation *s); /* until any of them changes; INT64_MAX: nothing is waited for */
 /* rollout.c */
 int64_t rollout_wait_ms(const struct situation *s); /* INT64_MAX: there is nothing to look at */
 /* move.c */

@@ -7,12 +7,40 @@
 enum {
 	LAGS_MS = 1200,   /* kube-proxy follows a label at once or, after another change, a second later */
 	STALE_MS = 10000, /* a label that is still there so long after we led will not go by itself */
+	HEIR_MS = 1000,   /* in which a named heir has put the label on its own pod, if it takes over at all */
 };
 
 bool is_the_route(const struct situation *s)
 {
 	bool up = s->instance->tree == PG_TREE_PRIMARY;
 	return leads_now(s) && (s->self->confirmed || up) && !s->instance->bootstrap_attempt;
+}
+
+/* kube-proxy follows a first change at once and another one a second later. So the heir's label comes first, and ours goes when it is seen,
+ * or when there is nobody's to see: nothing listens here meanwhile, whoever is sent here tries again. */
+static int64_t label_waits_ms(const struct situation *s)
+{
+	const struct self *self = s->self;
+	const struct instance *i = s->instance;
+	bool listens = i->writable || (i->tree != PG_TREE_DOWN && i->tree != PG_TREE_STOPPING);
+	if (s->settings->route != ROUTE_LABEL || !self->labelled || self->foreign_label || listens ||
+	    !instant_is_set(self->handed_over))
+		return 0;
+	return left_least_ms(instant_after_ms(self->handed_over, HEIR_MS), s->now);
+}
+
+/* The label takes a pod out of the replicas' Service, which is a change as well: a slice is written before. */
+static bool slice_goes_first(const struct situation *s)
+{
+	const struct self *self = s->self;
+	bool written =
+		!self->route_open && memcmp(&self->route_token, &self->hold.token, sizeof(self->route_token)) == 0;
+	return s->settings->route == ROUTE_SLICE && !self->labelled && !written;
+}
+
+bool wants_leader_label(const struct situation *s)
+{
+	return (is_the_route(s) && !slice_goes_first(s)) || label_waits_ms(s) > 0;
 }
 
 /* Under a new lease at once. INT64_MAX: not at all. */
@@ -47,6 +75,8 @@ bool route_leads_here(const struct situation *s)
 int64_t route_wait_ms(const struct situation *s)
 {
 	int64_t due = due_in_ms(s), here = s->instance->tree == PG_TREE_DOWN ? leads_here_ms(s) : 0;
-	int64_t wait = due > 0 ? due : INT64_MAX;
+	int64_t wait = due > 0 ? due : INT64_MAX, label = label_waits_ms(s);
+	if (label > 0 && label < wait)
+		wait = label + 1;
 	return here > 0 && here < wait ? here + 1 : wait;
 }

@@ -102,6 +102,71 @@ static void a_label_that_nobody_takes_off_does_not_keep_a_member_down(void **sta
 	assert_string_equal(start_rule(), "start");
 }
 
+/* It released the lock to another member so long ago, and its label is still there. */
+static bool keeps_the_label(int64_t released_ms)
+{
+	former_leader(0);
+	turn->self.labelled = true;
+	turn->self.handed_over = turn_ago(released_ms);
+	struct situation s = record_situation(turn);
+	return wants_leader_label(&s);
+}
+
+static void whoever_hands_over_keeps_the_label_until_the_heirs_is_seen(void **state UNUSED)
+{
+	assert_true(keeps_the_label(300));
+	turn_decide(turn);
+	assert_true(turn->plan.wake_ms <= 701);
+	struct situation s = record_situation(turn);
+	turn->self.foreign_label = true; /* there it is */
+	assert_false(wants_leader_label(&s));
+	assert_false(keeps_the_label(1001)); /* it will not come */
+	assert_true(keeps_the_label(300));
+	turn->self.handed_over = (struct instant){ 0, 0 }; /* there is no heir */
+	assert_false(wants_leader_label(&s));
+	assert_true(keeps_the_label(300));
+	turn->self.labelled = false; /* it is not put on again */
+	assert_false(wants_leader_label(&s));
+	assert_true(keeps_the_label(300));
+	turn->instance.tree = PG_TREE_STANDBY; /* something listens */
+	assert_false(wants_leader_label(&s));
+	assert_true(keeps_the_label(300));
+	turn->settings.route = ROUTE_SLICE;
+	assert_false(wants_leader_label(&s));
+}
+
+static void a_leader_takes_the_others_label_off_when_its_own_is_on(void **state UNUSED)
+{
+	turn_leader(turn, 3000);
+	turn->self.foreign_label = true;
+	turn_decide(turn);
+	assert_false(plans(ACT_TAKE_LABELS_OFF));
+	turn->self.labelled = true;
+	turn_decide(turn);
+	assert_true(plans(ACT_TAKE_LABELS_OFF));
+	turn->self.labelled = false;
+	turn->settings.route = ROUTE_ENDPOINTS; /* it leads nobody anywhere */
+	turn_decide(turn);
+	assert_true(plans(ACT_TAKE_LABELS_OFF));
+}
+
+static void a_slice_is_written_before_the_label(void **state UNUSED)
+{
+	leader_by_slice();
+	struct situation s = record_situation(turn);
+	assert_false(wants_leader_label(&s));
+	turn->self.labelled = true; /* by an agent before this one */
+	assert_true(wants_leader_label(&s));
+	turn->self.labelled = false;
+	turn->self.route_token = turn->self.hold.token;
+	turn->self.route_open = true;
+	assert_false(wants_leader_label(&s));
+	turn->self.route_open = false; /* done, or refused */
+	assert_true(wants_leader_label(&s));
+	turn->self.route_token.transitions--;
+	assert_false(wants_leader_label(&s));
+}
+
 static void by_other_routes_a_former_leader_comes_back_at_once(void **state UNUSED)
 {
 	former_leader(0);
@@ -140,6 +205,10 @@ int main(void)
 						unmake),
 		cmocka_unit_test_setup_teardown(a_label_that_nobody_takes_off_does_not_keep_a_member_down, make,
 						unmake),
+		cmocka_unit_test_setup_teardown(whoever_hands_over_keeps_the_label_until_the_heirs_is_seen, make,
+						unmake),
+		cmocka_unit_test_setup_teardown(a_leader_takes_the_others_label_off_when_its_own_is_on, make, unmake),
+		cmocka_unit_test_setup_teardown(a_slice_is_written_before_the_label, make, unmake),
 		cmocka_unit_test_setup_teardown(by_other_routes_a_former_leader_comes_back_at_once, make, unmake),
 		cmocka_unit_test_setup_teardown(who_was_never_routed_to_starts_at_once, make, unmake),
 		cmocka_unit_test_setup_teardown(a_leader_is_started_again_whatever_its_label, make, unmake),
