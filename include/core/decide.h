@@ -34,19 +34,20 @@ struct self {
 	struct instant created;  /* when we made the leader object of a cluster that had had one; unset: we did not */
 	bool confirmed;          /* a consistent read was answered since then */
 	bool refreshing;
-	struct instant read_at;         /* when the last consistent read was asked for */
-	struct instant looked;          /* the same, of the last one that was answered */
-	bool store_writing;             /* a write of initialize, config or history is on its way */
-	bool publishing;                /* a write of our pod is on its way */
-	bool publish_due;               /* our pod does not say what it should */
-	bool slots_due;                 /* the server's member slots are not known to be right */
-	bool foreign_label;             /* another pod carries the leader's label */
-	uint32_t checkpointed;          /* the timeline for which a checkpoint was asked after promotion */
-	bool replaced;                  /* the pod of our name is another one: we were deleted by force */
-	bool failsafe_asking;           /* a round is under way ... */
-	struct instant failsafe_round;  /* ... or was last begun then */
-	struct instant failsafe_pinged; /* when a primary's question was last agreed to ... */
-	int64_t failsafe_hold_ms;       /* ... for so long */
+	struct instant read_at;            /* when the last consistent read was asked for */
+	struct instant looked;             /* the same, of the last one that was answered */
+	bool store_writing;                /* a write of initialize, config or history is on its way */
+	bool publishing;                   /* a write of our pod is on its way */
+	bool publish_due;                  /* our pod does not say what it should */
+	bool slots_due;                    /* the server's member slots are not known to be right */
+	bool foreign_label;                /* another pod carries the leader's label */
+	uint32_t checkpointed;             /* the timeline for which a checkpoint was asked after promotion */
+	bool replaced;                     /* the pod of our name is another one: we were deleted by force */
+	bool failsafe_asking;              /* a round is under way ... */
+	struct instant failsafe_round;     /* ... or was last begun then */
+	struct instant failsafe_pinged;    /* when a primary's question was last agreed to ... */
+	int64_t failsafe_hold_ms;          /* ... for so long ... */
+	struct lease_token failsafe_lease; /* ... under the lease that we knew it by; leader "": another's, or none */
 	bool initialize_is_ours;
 	struct instant claimed;          /* since when; by this agent's own sight */
 	struct instant initializer_gone; /* since when; unset: it is not */
@@ -158,6 +159,8 @@ const char *heir_decide(const struct situation *s);
 int64_t failsafe_hold_ms(const struct situation *s);
 bool failsafe_may_accept(const struct situation *s, const struct failsafe_ping *ping);
 bool failsafe_is_active(const struct situation *s);
+/* Whoever was agreed to has released that very lease since: nothing of it can commit any more, and it asks nobody. */
+bool failsafe_is_over(const struct situation *s);
 bool failsafe_is_free(const struct situation *s); /* on, and no primary can count on an answer of this pod */
 
 /* Whether the supervisor is to act on nothing by itself. */

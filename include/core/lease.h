@@ -66,6 +66,7 @@ void lease_record_to_text(const struct lease_record *record, char *text);
  * landed in between wins. Returns whether that freed it. */
 bool lease_hear(struct lease_sight *sight, const char *given_back, struct instant now);
 
+struct lease_token lease_token_of(const struct lease_record *record);
 bool lease_token_matches(const struct lease_token *token, const struct lease_record *record);
 void lease_token_to_text(const struct lease_token *token, char *text, size_t size);
 MUST_CHECK bool lease_token_from_text(struct lease_token *token, const char *text);

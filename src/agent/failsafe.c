@@ -230,5 +230,8 @@ bool agent_take_failsafe_ping(struct agent *agent, const struct failsafe_ping *p
 		hold_ms = ping->hold_ms;
 	self->failsafe_pinged = s.now;
 	self->failsafe_hold_ms = hold_ms;
+	self->failsafe_lease = (struct lease_token){ .leader = "" };
+	if (self->sight.held && strcmp(self->sight.record.leader, ping->name) == 0)
+		self->failsafe_lease = lease_token_of(&self->sight.record);
 	return true;
 }

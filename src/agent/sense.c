@@ -105,6 +105,14 @@ static void sense_holder(struct agent *agent, const struct cluster *cluster)
 			    agent->holder.api_url[0] != '\0';
 }
 
+static void sense_failsafe(struct agent *agent, struct instant now)
+{
+	struct situation s = agent_situation(agent);
+	s.now = now;
+	if (failsafe_is_over(&s))
+		agent->self.failsafe_pinged = (struct instant){ 0, 0 };
+}
+
 /* Whether WAL still comes in. */
 static void sense_wal(struct self *self, const struct instance *i, struct instant now)
 {
@@ -189,6 +197,7 @@ void agent_sense(struct agent *agent, struct instant now)
 	self->replaced =
 		own != NULL && agent->self.pod_uid[0] != '\0' && strcmp(own->pod_uid, agent->self.pod_uid) != 0;
 	sense_holder(agent, cluster);
+	sense_failsafe(agent, now);
 	sense_wal(self, instance, now);
 	sense_wishes(agent, now);
 	look_up_beginning(agent, instance->armed_timeline);

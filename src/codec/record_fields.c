@@ -351,6 +351,7 @@ static const struct field self_fields[] = {
 	F(self, pod_uid),
 	F(self, started),
 	F(self, failsafe_hold_ms),
+	ONE(self, failsafe_lease, lease_token_shape),
 	F(self, initialize_is_ours),
 	F(self, claimed),
 	F(self, initializer_gone),

@@ -73,6 +73,18 @@ bool failsafe_is_active(const struct situation *s)
 	return is_running(s->self->failsafe_pinged, s->self->failsafe_hold_ms, s->now);
 }
 
+bool failsafe_is_over(const struct situation *s)
+{
+	const struct self *self = s->self;
+	const struct lease_sight *sight = &self->sight;
+	if (mutant(55))
+		return s->cluster->loaded;
+	bool released = !sight->held && !sight->missed_held && !sight->restored && instant_is_set(sight->freed) &&
+			elapsed_least_ms(self->failsafe_pinged, sight->freed) > 0;
+	return instant_is_set(self->failsafe_pinged) && released &&
+	       lease_token_matches(&self->failsafe_lease, &sight->record);
+}
+
 /* However long it may have counted on us: what an earlier agent of this pod agreed to has run out. A holder counts on others, also
  * while its PostgreSQL is down for a moment: it can tell nobody that it does not. */
 bool failsafe_is_free(const struct situation *s)

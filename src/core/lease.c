@@ -127,6 +127,14 @@ bool lease_hear(struct lease_sight *sight, const char *given_back, struct instan
 	return true;
 }
 
+struct lease_token lease_token_of(const struct lease_record *record)
+{
+	struct lease_token token = { .transitions = record->transitions };
+	text_copy(token.leader, sizeof(token.leader), record->leader);
+	text_copy(token.acquire_time, sizeof(token.acquire_time), record->acquire_time);
+	return token;
+}
+
 bool lease_token_matches(const struct lease_token *token, const struct lease_record *record)
 {
 	if (mutant(11))

@@ -206,7 +206,23 @@ static int place_of(const struct pod *pod)
 	return -1;
 }
 
-static bool cut(struct active *a, UNUSED int64_t for_us)
+static void cut_members_too(void *arg)
+{
+	struct pod *pod = arg;
+	if (!pod->cut_api)
+		return;
+	sim_trace("FAULT %s: cut from the others as well", pod->name);
+	pod->cut_members = true;
+	server_links_changed();
+}
+
+/* When it may have asked the others whether it may go on. */
+static void isolate_later(struct pod *pod, int64_t for_us)
+{
+	sim_after(sim_between(for_us / 3, for_us * 9 / 10), NULL, cut_members_too, pod);
+}
+
+static bool cut(struct active *a, int64_t for_us)
 {
 	a->pod = victim();
 	a->other = any_pod();
@@ -220,7 +236,9 @@ static bool cut(struct active *a, UNUSED int64_t for_us)
 		int x = place_of(a->pod), y = place_of(a->other);
 		world->net->pair_cut[x][y] = world->net->pair_cut[y][x] = true;
 	}
-	if (a->kind == FAULT_CUT_API || a->kind == FAULT_CUT_BOTH) {
+	if (a->kind == FAULT_ISOLATED)
+		isolate_later(a->pod, for_us);
+	if (a->kind == FAULT_CUT_API || a->kind == FAULT_CUT_BOTH || a->kind == FAULT_ISOLATED) {
 		a->pod->cut_api = true;
 		a->pod->cut_api_refuses = sim_chance(300);
 	}
@@ -235,7 +253,7 @@ static void uncut(struct active *a)
 	a->pod->cut_api = a->pod->cut_members = false;
 	if (a->kind == FAULT_CUT_PAIR)
 		memset(world->net->pair_cut, 0, sizeof(world->net->pair_cut));
-	bool api = a->kind == FAULT_CUT_API || a->kind == FAULT_CUT_BOTH;
+	bool api = a->kind == FAULT_CUT_API || a->kind == FAULT_CUT_BOTH || a->kind == FAULT_ISOLATED;
 	if (!api || misses() > a->before)
 		took_effect(a->kind);
 	net_heal();
@@ -657,6 +675,7 @@ const struct fault_kind fault_kinds_table[FAULT_COUNT] = {
 	[FAULT_BUDGET] = { "evictions refused", 8, 0, 5000, 90000, refuse_rollout, allow_rollout },
 	[FAULT_RIGHTS] = { "roll-out forbidden", 8, 0, 5000, 90000, refuse_rollout, allow_rollout },
 	[FAULT_FORCED] = { "forced deletion", 12, 0, 5000, 60000, twin, twin_over },
+	[FAULT_ISOLATED] = { "isolated step by step", 15, 0, 20000, 120000, cut, uncut },
 };
 
 int fault_kinds(void)

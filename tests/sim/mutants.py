@@ -72,6 +72,7 @@ MUTANTS = {
     52: ("a pod counts as resized before its kubelet has done it", "I14", 60, 1, ["--faults", "resources"]),
     53: ("resources count as more than can be changed in place", "I14", 30, 1, ["--faults", "resources"]),
     54: ("a holder says that it has given back what it holds", "I1 I5 I8", 60, 1, ["--faults", CUTS + ",forced deletion"]),
+    55: ("what was agreed to in failsafe mode is forgotten at once", "I1", 60, 1, ["--faults", "isolated"]),
 }
 
 

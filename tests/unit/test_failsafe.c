@@ -98,6 +98,40 @@ static void a_holder_does_not_say_that_no_primary_counts_on_it(void **state UNUS
 	assert_false(failsafe_is_free(&s));
 }
 
+/* shop-2 asked 5 s ago, was agreed to, and has released the lock a moment ago. */
+static void agreed_to_who_has_released(void)
+{
+	recreated_in_failsafe_mode();
+	turn->self.failsafe_pinged = turn_ago(5000);
+	turn->self.failsafe_hold_ms = 15000;
+	turn->self.failsafe_lease = lease_token_of(&turn->self.sight.record);
+	turn->self.sight.held = false;
+	turn->self.sight.freed = turn_ago(50);
+}
+
+static bool is_over(void)
+{
+	struct situation s = record_situation(turn);
+	return failsafe_is_over(&s);
+}
+
+static void the_release_of_that_very_lease_ends_what_was_agreed_to(void **state UNUSED)
+{
+	agreed_to_who_has_released();
+	assert_true(is_over());
+	turn->self.failsafe_lease.transitions--;
+	assert_false(is_over());
+	agreed_to_who_has_released();
+	turn->self.failsafe_pinged = turn_ago(20); /* it asked after that, for all we know */
+	assert_false(is_over());
+	agreed_to_who_has_released();
+	turn->self.sight.restored = true;
+	assert_false(is_over());
+	agreed_to_who_has_released();
+	turn->self.sight.held = true;
+	assert_false(is_over());
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make, unmake)
 
 int main(void)
@@ -110,6 +144,7 @@ int main(void)
 		TEST(an_agent_is_free_when_its_predecessor_can_have_promised_nothing_that_still_holds),
 		TEST(a_question_for_another_pod_is_not_agreed_to),
 		TEST(a_holder_does_not_say_that_no_primary_counts_on_it),
+		TEST(the_release_of_that_very_lease_ends_what_was_agreed_to),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
