@@ -54,6 +54,27 @@ def test_an_outage_with_failsafe_mode_hurts_nobody(make_ready, watch, note, ttl,
     assert all(after[key] == record[key] for key in ("leader", "transitions", "acquireTime"))
 
 
+def test_a_leader_that_goes_soon_after_an_outage_is_followed_at_once(make_ready, watch, note):
+    """The others stand back for it still; that it released the lock tells them that it counts on nobody any more."""
+    ttl = 20
+    cluster, leader = make_ready(ttl=ttl, failsafe_mode=True)
+    wait(lambda: all(m.rest("/failsafe")[0] == 200 for m in cluster.members), "everybody knows whom to ask", 30)
+    writer = watch(cluster)
+    stand_back = [m for m in cluster.members if m is not leader]
+    before = cluster.leader_object()["renewTime"]
+    cluster.kube.pause()
+    wait(lambda: all(m.status().get("failsafe_mode_is_active") for m in stand_back), "the leader asks the others, and they stand back", ttl)
+    cluster.kube.resume()
+    wait(lambda: cluster.leader_object()["renewTime"] != before, "the store has its renewal", ttl)
+    assert all(m.status().get("failsafe_mode_is_active") for m in stand_back)
+    went = now()
+    leader.supervisor.send_signal(signal.SIGTERM)
+    first = wait(lambda: writer.first_after(went, leader.name), "a row taken by another member", ttl + 20)
+    note("gap_s", round(first.acknowledged - went, 3))
+    assert first.acknowledged - went < ttl - 8, "nobody waited for what was agreed to"
+    assert leader.supervisor.wait(timeout=20) == 0
+
+
 @pytest.mark.parametrize("ttl, outage_s", [(5, 20)])
 def test_an_outage_without_failsafe_mode_ends_writing_in_time(make_ready, watch, note, ttl, outage_s):
     cluster, leader = make_ready(ttl=ttl)
