@@ -69,6 +69,7 @@ struct member {
 	char pod_uid[UID_SIZE];
 	uint64_t version;           /* of the pod */
 	char role_label[NAME_SIZE]; /* "": none */
+	bool replica_label;         /* howdah.io/replica, by which the replicas' Service finds it */
 	bool deleting, ready;       /* deletionTimestamp is set; the Ready condition */
 	bool has_status;            /* the rest was understood */
 	bool is_howdah;             /* its status carries howdah_version */

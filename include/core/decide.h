@@ -253,8 +253,11 @@ enum member_role role_to_publish(const struct situation *s);
 /* The route may lead to us: from the moment the lock is confirmed on, before promotion ends (safety.md S18). Nobody is sent to a
  * bootstrap. */
 bool is_the_route(const struct situation *s);
-/* Whether our pod is to carry the leader's label. It follows the route, in the order that lets kube-proxy follow soonest. */
+/* Whether our pod is to carry the leader's label, and that by which the replicas' Service finds it. They follow the route, in the order
+ * that lets kube-proxy follow soonest. */
 bool wants_leader_label(const struct situation *s);
+bool wants_replica_label(const struct situation *s);
+bool serves_as_replica(const struct situation *s); /* the role label says replica */
 /* How often our pod says our position when nothing else has changed. */
 int64_t position_period_ms(const struct situation *s);
 bool leads_now(

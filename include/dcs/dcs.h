@@ -131,6 +131,7 @@ struct dcs_member_write {
 	const char *status; /* compact JSON, contract 1.8 */
 	enum { LABEL_NONE, LABEL_LEADER, LABEL_REPLICA, LABEL_OTHER } label;
 	const char *other_label; /* with LABEL_OTHER */
+	bool serves_replicas;    /* the label howdah.io/replica, by which the replicas' Service finds pods, is on */
 	bool bootstrapping;      /* bootstrap_labels are on */
 };
 

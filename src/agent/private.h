@@ -44,8 +44,8 @@ struct status_source {
 	int label;
 	uint32_t timeline;          /* 0: not said */
 	char replication_state[24]; /* "": not said */
-	bool has_lsn, checkpoint_is_pending, pending_restart, paused;
-	char none[4];
+	bool has_lsn, checkpoint_is_pending, pending_restart, paused, replica_label;
+	char none[3];
 	char rollout[ROLLOUT_TEXT_SIZE];                           /* JSON object; "": none */
 	char scheduled_restart[256], pending_restart_reason[1024]; /* JSON objects; "": none */
 };

@@ -90,8 +90,7 @@ static int wanted_label(const struct situation *s)
 {
 	if (wants_leader_label(s))
 		return LABEL_LEADER;
-	bool replica = state_to_publish(s) == STATE_RUNNING && s->instance->tree == PG_TREE_STANDBY;
-	return replica ? LABEL_REPLICA : LABEL_NONE;
+	return serves_as_replica(s) ? LABEL_REPLICA : LABEL_NONE;
 }
 
 static void take_positions(struct status_source *source, const struct instance *i)
@@ -134,6 +133,7 @@ static void take_source(struct status_source *source, const struct situation *s,
 	source->state = state_to_publish(s);
 	source->role = role_to_publish(s);
 	source->label = wanted_label(s);
+	source->replica_label = wants_replica_label(s);
 	source->timeline = i->tree != PG_TREE_DOWN ? i->timeline : 0;
 	if (i->tree == PG_TREE_STANDBY)
 		text_copy(source->replication_state, sizeof(source->replication_state), d->replication_state);
@@ -149,6 +149,7 @@ static struct json *build_essential(const struct config *config, const struct st
 	still.replay_lsn = still.receive_lsn = 0;
 	struct json *essential = build_status(config, &still);
 	json_set_i64(essential, "label", still.label);
+	json_set_bool(essential, "replica", still.replica_label);
 	return essential;
 }
 
@@ -173,7 +174,7 @@ bool agent_label_is_right(const struct agent *agent, const struct member *own)
 	const char *const values[] = { [LABEL_NONE] = "",
 				       [LABEL_LEADER] = agent->config.kubernetes.leader_value,
 				       [LABEL_REPLICA] = agent->config.kubernetes.follower_value };
-	return strcmp(own->role_label, values[wanted_label(&s)]) == 0;
+	return strcmp(own->role_label, values[wanted_label(&s)]) == 0 && own->replica_label == wants_replica_label(&s);
 }
 
 static void publish_done(void *arg, enum dcs_outcome outcome, const char *text)
@@ -201,6 +202,7 @@ void agent_publish(struct agent *agent)
 	enum member_state state = state_to_publish(&s);
 	struct dcs_member_write write = { .status = agent->status,
 					  .label = (typeof(write.label))wanted_label(&s),
+					  .serves_replicas = wants_replica_label(&s),
 					  .bootstrapping = is_bootstrapping(state) };
 	agent->self.publishing = true;
 	agent->published = s.now;

@@ -210,6 +210,7 @@ static const struct field member_fields[] = {
 	F(member, pod_uid),
 	F(member, version),
 	F(member, role_label),
+	F(member, replica_label),
 	F(member, deleting),
 	F(member, ready),
 	F(member, has_status),

@@ -29,18 +29,29 @@ static int64_t label_waits_ms(const struct situation *s)
 	return left_least_ms(instant_after_ms(self->handed_over, HEIR_MS), s->now);
 }
 
-/* The label takes a pod out of the replicas' Service, which is a change as well: a slice is written before. */
-static bool slice_goes_first(const struct situation *s)
-{
-	const struct self *self = s->self;
-	bool written =
-		!self->route_open && memcmp(&self->route_token, &self->hold.token, sizeof(self->route_token)) == 0;
-	return s->settings->route == ROUTE_SLICE && !self->labelled && !written;
-}
-
 bool wants_leader_label(const struct situation *s)
 {
-	return (is_the_route(s) && !slice_goes_first(s)) || label_waits_ms(s) > 0;
+	return is_the_route(s) || label_waits_ms(s) > 0;
+}
+
+/* One label for both would change both Services at once, and whose kube-proxy sees first is chance. A new leader leaves the replicas'
+ * when clients have followed to the primary's. */
+static int64_t replica_label_waits_ms(const struct situation *s)
+{
+	const struct member *own = cluster_member(s->cluster, s->self->name);
+	if (own == NULL || !own->replica_label || !is_the_route(s))
+		return 0;
+	return left_least_ms(instant_after_ms(s->self->won_at, LAGS_MS), s->now);
+}
+
+bool serves_as_replica(const struct situation *s)
+{
+	return !is_the_route(s) && state_to_publish(s) == STATE_RUNNING && s->instance->tree == PG_TREE_STANDBY;
+}
+
+bool wants_replica_label(const struct situation *s)
+{
+	return serves_as_replica(s) || replica_label_waits_ms(s) > 0;
 }
 
 /* Under a new lease at once. INT64_MAX: not at all. */
@@ -58,13 +69,15 @@ bool route_is_due(const struct situation *s)
 	return due_in_ms(s) <= 0;
 }
 
+/* Whoever leads now was followed at once, or kube-proxy still waits; only the label tells when that began. */
 static int64_t leads_here_ms(const struct situation *s)
 {
 	const struct self *self = s->self;
-	if (s->settings->route != ROUTE_LABEL || !instant_is_set(self->routed) ||
-	    !within_ms(self->led, STALE_MS, s->now))
+	bool label = s->settings->route == ROUTE_LABEL;
+	struct instant since = label ? self->routed : self->led;
+	if (!instant_is_set(since) || !within_ms(self->led, STALE_MS, s->now) || (!label && !s->instance->was_primary))
 		return 0;
-	return left_least_ms(instant_after_ms(self->routed, LAGS_MS), s->now);
+	return left_least_ms(instant_after_ms(since, LAGS_MS), s->now);
 }
 
 bool route_leads_here(const struct situation *s)
@@ -75,8 +88,10 @@ bool route_leads_here(const struct situation *s)
 int64_t route_wait_ms(const struct situation *s)
 {
 	int64_t due = due_in_ms(s), here = s->instance->tree == PG_TREE_DOWN ? leads_here_ms(s) : 0;
-	int64_t wait = due > 0 ? due : INT64_MAX, label = label_waits_ms(s);
-	if (label > 0 && label < wait)
-		wait = label + 1;
-	return here > 0 && here < wait ? here + 1 : wait;
+	const int64_t waits[] = { here, label_waits_ms(s), replica_label_waits_ms(s) };
+	int64_t wait = due > 0 ? due : INT64_MAX;
+	for (size_t i = 0; i < ARRAY_SIZE(waits); i++)
+		if (waits[i] > 0 && waits[i] < wait)
+			wait = waits[i] + 1;
+	return wait;
 }

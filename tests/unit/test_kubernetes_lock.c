@@ -322,9 +322,26 @@ static void relabelled_object_of_ours_is_taken_back(void **state UNUSED)
 	"{\"metadata\":{\"name\":\"batman\",\"uid\":\"u\",\"resourceVersion\":\"7\",\"annotations\":{" OURS            \
 	"}},\"subsets\":[{\"addresses\":[{\"ip\":\"10.0.0.1\"}],\"ports\":[{\"port\":5432}]}]}"
 
-static void a_release_to_somebody_leaves_the_route_to_whom_it_names(void **state UNUSED)
+static void a_release_to_somebody_leads_the_route_there(void **state UNUSED)
 {
-	start(LIST("9", ROUTED));
+	create();
+	load(LIST("5",
+		  POD("pg-0", "4", "") ",{\"metadata\":{\"name\":\"pg-1\",\"uid\":\"u1\",\"resourceVersion\":\"6\"},"
+				       "\"spec\":{\"nodeName\":\"n2\"},\"status\":{\"podIP\":\"10.0.0.2\"}}"),
+	     LIST("9", ROUTED));
+	struct dcs_lock_write write = lock_write();
+	text_copy(write.heir, sizeof(write.heir), "pg-1");
+	dcs_release(dcs, &write, done, &result);
+	assert_true(has(lock_call("PATCH"), "\"leader\": null"));
+	assert_true(has(lock_call("PATCH"),
+			"\"subsets\": [{\"addresses\": [{\"ip\": \"10.0.0.2\", \"hostname\": null, "
+			"\"nodeName\": \"n2\", \"targetRef\": {\"kind\": \"Pod\", \"uid\": \"u1\""));
+}
+
+static void a_release_to_whom_no_address_is_known_of_leaves_the_route(void **state UNUSED)
+{
+	create();
+	load(LIST("5", POD("pg-0", "4", "") "," POD("pg-1", "6", "")), LIST("9", ROUTED));
 	struct dcs_lock_write write = lock_write();
 	text_copy(write.heir, sizeof(write.heir), "pg-1");
 	dcs_release(dcs, &write, done, &result);
@@ -411,7 +428,8 @@ int main(void)
 		TEST(renew_of_a_deleted_object_creates_it_when_asked_again),
 		TEST(a_lease_that_has_run_out_makes_no_object_anew),
 		TEST(relabelled_object_of_ours_is_taken_back),
-		TEST(a_release_to_somebody_leaves_the_route_to_whom_it_names),
+		TEST(a_release_to_somebody_leads_the_route_there),
+		TEST(a_release_to_whom_no_address_is_known_of_leaves_the_route),
 		TEST(release_is_sent_once_and_empties_the_subsets),
 		TEST(release_of_what_is_not_ours_is_refused),
 		TEST(second_lock_write_at_once_is_refused),

@@ -149,7 +149,8 @@ static void member_is_written_by_version_and_uid(void **state UNUSED)
 	assert_string_equal(
 		call->body,
 		"{\"metadata\": {\"namespace\": \"default\", \"name\": \"pg-0\", \"labels\": {\"role\": "
-		"\"primary\", \"tmp\": \"primary\", \"boot\": null}, \"annotations\": {\"status\": "
+		"\"primary\", \"tmp\": \"primary\", \"howdah.io/replica\": null, \"boot\": null}, \"annotations\": "
+		"{\"status\": "
 		"\"{\\\"state\\\":\\\"running\\\"}\"}, \"resourceVersion\": \"4\", \"uid\": \"uid-pg-0\"}}");
 	assert_string_equal(call->lane, "");
 	reply(call, 409, "");
@@ -169,7 +170,23 @@ static void member_that_says_it_already_is_left_alone(void **state UNUSED)
 	pass_ms(0);
 	assert_int_equal(result.outcome, DCS_DONE);
 	write_member("{\"b\":{\"c\":true},\"a\":1}", LABEL_NONE);
-	assert_true(has(pod_patch("/pods/pg-0"), "\"labels\": {\"role\": null}"));
+	assert_true(has(pod_patch("/pods/pg-0"), "\"labels\": {\"role\": null, \"howdah.io/replica\": null}"));
+}
+
+static void the_replicas_service_goes_by_a_label_of_its_own(void **state UNUSED)
+{
+	start(LIST("5", POD("pg-0", "4", "")), LIST("9", ""));
+	assert_false(cluster_member(dcs_view(dcs), "pg-0")->replica_label);
+	struct dcs_member_write write = { .status = "{\"role\":\"primary\"}",
+					  .label = LABEL_LEADER,
+					  .serves_replicas = true };
+	dcs_write_member(dcs, &write, done, &result);
+	struct http_call *call = pod_patch("/pods/pg-0");
+	assert_true(has(call, "\"labels\": {\"role\": \"primary\", \"howdah.io/replica\": \"true\"}"));
+	reply(call, 200,
+	      "{\"metadata\":{\"name\":\"pg-0\",\"uid\":\"uid-pg-0\",\"resourceVersion\":\"5\",\"labels\":{\"howdah.io/"
+	      "replica\":\"true\"}}}");
+	assert_true(cluster_member(dcs_view(dcs), "pg-0")->replica_label);
 }
 
 static void labels_are_those_of_the_contract(void **state UNUSED)
@@ -179,11 +196,11 @@ static void labels_are_those_of_the_contract(void **state UNUSED)
 		int label;
 		const char *wanted;
 	} cases[] = {
-		{ "{\"role\":\"standby_leader\"}", LABEL_LEADER, "{\"role\": \"S\", \"tmp\": \"primary\"}" },
-		{ "{\"role\":\"replica\"}", LABEL_LEADER, "{\"role\": \"L\", \"tmp\": \"primary\"}" },
-		{ "{\"role\":\"replica\"}", LABEL_REPLICA, "{\"role\": \"F\", \"tmp\": \"replica\"}" },
-		{ "{\"role\":\"demoted\"}", LABEL_OTHER, "{\"role\": \"demoted\", \"tmp\": \"demoted\"}" },
-		{ "{\"role\":\"replica\"}", LABEL_NONE, "{\"role\": null, \"tmp\": null}" },
+		{ "{\"role\":\"standby_leader\"}", LABEL_LEADER, "{\"role\": \"S\", \"tmp\": \"primary\", " },
+		{ "{\"role\":\"replica\"}", LABEL_LEADER, "{\"role\": \"L\", \"tmp\": \"primary\", " },
+		{ "{\"role\":\"replica\"}", LABEL_REPLICA, "{\"role\": \"F\", \"tmp\": \"replica\", " },
+		{ "{\"role\":\"demoted\"}", LABEL_OTHER, "{\"role\": \"demoted\", \"tmp\": \"demoted\", " },
+		{ "{\"role\":\"replica\"}", LABEL_NONE, "{\"role\": null, \"tmp\": null, " },
 	};
 	copy(params.tmp_role_label, sizeof(params.tmp_role_label), "tmp");
 	copy(params.leader_value, sizeof(params.leader_value), "L");
@@ -344,6 +361,7 @@ int main(void)
 		TEST(history_is_written_by_version),
 		TEST(member_is_written_by_version_and_uid),
 		TEST(member_that_says_it_already_is_left_alone),
+		TEST(the_replicas_service_goes_by_a_label_of_its_own),
 		TEST(labels_are_those_of_the_contract),
 		TEST(label_is_taken_off_another_pod),
 		TEST(forbidden_write_is_refused_and_said_once_a_minute),

@@ -150,29 +150,52 @@ static void a_leader_takes_the_others_label_off_when_its_own_is_on(void **state 
 	assert_true(plans(ACT_TAKE_LABELS_OFF));
 }
 
-static void a_slice_is_written_before_the_label(void **state UNUSED)
+static bool labels_are(bool leader, bool replica)
 {
-	leader_by_slice();
 	struct situation s = record_situation(turn);
-	assert_false(wants_leader_label(&s));
-	turn->self.labelled = true; /* by an agent before this one */
-	assert_true(wants_leader_label(&s));
-	turn->self.labelled = false;
-	turn->self.route_token = turn->self.hold.token;
-	turn->self.route_open = true;
-	assert_false(wants_leader_label(&s));
-	turn->self.route_open = false; /* done, or refused */
-	assert_true(wants_leader_label(&s));
-	turn->self.route_token.transitions--;
-	assert_false(wants_leader_label(&s));
+	return wants_leader_label(&s) == leader && wants_replica_label(&s) == replica;
 }
 
-static void by_other_routes_a_former_leader_comes_back_at_once(void **state UNUSED)
+static void a_new_leader_leaves_the_replicas_when_its_clients_have_come(void **state UNUSED)
+{
+	turn_leader(turn, 3000);
+	struct member *own = &turn->cluster.members[0];
+	assert_string_equal(own->name, "shop-0");
+	turn->self.won_at = turn_ago(300);
+	own->replica_label = true;
+	assert_true(labels_are(true, true));
+	turn_decide(turn);
+	assert_true(turn->plan.wake_ms <= 901);
+	turn->self.won_at = turn_ago(1201);
+	assert_true(labels_are(true, false));
+	turn->self.won_at = turn_ago(300);
+	own->replica_label = false; /* it was none */
+	assert_true(labels_are(true, false));
+}
+
+static void a_replica_carries_its_label_while_it_runs(void **state UNUSED)
+{
+	turn_replica(turn, 100);
+	assert_true(labels_are(false, true));
+	turn->cluster.members[0].replica_label = true;
+	turn->instance.tree = PG_TREE_STOPPING;
+	assert_true(labels_are(false, false));
+}
+
+static void by_other_routes_a_former_leader_stays_down_as_long_after_it_led(void **state UNUSED)
 {
 	former_leader(0);
+	turn->instance.was_primary = true;
 	turn->settings.route = ROUTE_SLICE;
-	assert_string_equal(start_rule(), "start");
+	turn->self.led = turn_ago(300);
+	assert_string_equal(start_rule(), "routed");
+	assert_int_equal(turn->plan.wake_ms, 901);
 	turn->settings.route = ROUTE_ENDPOINTS;
+	assert_string_equal(start_rule(), "routed");
+	turn->instance.was_primary = false; /* its agent has just begun */
+	assert_string_equal(start_rule(), "start");
+	turn->instance.was_primary = true;
+	turn->self.led = turn_ago(1200);
 	assert_string_equal(start_rule(), "start");
 }
 
@@ -208,8 +231,11 @@ int main(void)
 		cmocka_unit_test_setup_teardown(whoever_hands_over_keeps_the_label_until_the_heirs_is_seen, make,
 						unmake),
 		cmocka_unit_test_setup_teardown(a_leader_takes_the_others_label_off_when_its_own_is_on, make, unmake),
-		cmocka_unit_test_setup_teardown(a_slice_is_written_before_the_label, make, unmake),
-		cmocka_unit_test_setup_teardown(by_other_routes_a_former_leader_comes_back_at_once, make, unmake),
+		cmocka_unit_test_setup_teardown(a_new_leader_leaves_the_replicas_when_its_clients_have_come, make,
+						unmake),
+		cmocka_unit_test_setup_teardown(a_replica_carries_its_label_while_it_runs, make, unmake),
+		cmocka_unit_test_setup_teardown(by_other_routes_a_former_leader_stays_down_as_long_after_it_led, make,
+						unmake),
 		cmocka_unit_test_setup_teardown(who_was_never_routed_to_starts_at_once, make, unmake),
 		cmocka_unit_test_setup_teardown(a_leader_is_started_again_whatever_its_label, make, unmake),
 	};

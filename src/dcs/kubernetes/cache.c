@@ -52,6 +52,7 @@ static void read_member(struct object *object, const char *role_label)
 	}
 	text_copy(member->pod_uid, sizeof(member->pod_uid), object->uid);
 	text_copy(member->role_label, sizeof(member->role_label), label != NULL ? label : "");
+	member->replica_label = object_label(object, LABEL_REPLICAS) != NULL;
 	text_copy(member->revision, sizeof(member->revision), revision != NULL ? revision : "");
 	member->version = object->version;
 	member->deleting = json_text(json_path(object->json, "metadata.deletionTimestamp")) != NULL;

@@ -149,7 +149,8 @@ static char *held_body(const struct dcs *dcs, const char *renew_time)
 		body_drop_nulls(annotations);
 	struct json *body =
 		body_new(dcs, dcs->leader_name, annotations, lock->create || mutant(10) ? 0 : lock->version);
-	struct json *subsets = subsets_wanted(dcs, lock->pod_ip, lock->create ? NULL : store_leader(dcs));
+	struct json *subsets = subsets_wanted(dcs, store_own_pod(dcs), leader_ip(dcs, lock->pod_ip),
+					      lock->create ? NULL : store_leader(dcs));
 	if (subsets != NULL)
 		json_set(body, "subsets", subsets);
 	return body_text(body);
@@ -191,12 +192,17 @@ static char *prepare_send(void *arg)
 	return body;
 }
 
-/* Whoever takes over replaces the address in one write with the lock; kube-proxy follows a first change at once and a second one only a
- * second later. Where nobody is known to, clients are refused at once (contract 1.4). */
-static bool leads_nowhere(const struct dcs *dcs, const struct object *leader)
+/* Where the route leads from the release on. kube-proxy follows a first change of the object at once, be it of annotations alone, and
+ * another one a second later: so the heir's address goes with the release, not with the heir's own write. Where nobody is known to take
+ * over, clients are refused at once (contract 1.4). */
+static struct json *subsets_after_release(const struct dcs *dcs, const struct object *leader)
 {
-	return dcs->params.use_endpoints && dcs->lock.write.heir[0] == '\0' &&
-	       json_count(json_get(leader->json, "subsets")) > 0;
+	const char *heir = dcs->lock.write.heir;
+	const struct object *pod = heir[0] != '\0' ? cache_find(&dcs->caches[KIND_PODS], heir) : NULL;
+	if (pod != NULL)
+		return subsets_wanted(dcs, pod, pod_ip(pod), leader);
+	bool routed = dcs->params.use_endpoints && json_count(json_get(leader->json, "subsets")) > 0;
+	return routed ? json_new_array() : NULL;
 }
 
 static char *release_body(const struct dcs *dcs, const struct object *leader)
@@ -209,8 +215,9 @@ static char *release_body(const struct dcs *dcs, const struct object *leader)
 	set_ours(dcs, annotations, ANNOTATION_HEIR, lock->write.heir);
 	set_timeline(annotations, &lock->write.position);
 	struct json *body = body_new(dcs, dcs->leader_name, annotations, mutant(10) ? 0 : lock->version);
-	if (leads_nowhere(dcs, leader))
-		json_set(body, "subsets", json_new_array());
+	struct json *subsets = subsets_after_release(dcs, leader);
+	if (subsets != NULL)
+		json_set(body, "subsets", subsets);
 	return body_text(body);
 }
 

@@ -46,6 +46,7 @@ static struct json *labels_wanted(const struct dcs *dcs, const struct dcs_member
 	const struct kubernetes_params *params = &dcs->params;
 	struct json *labels = json_new_object();
 	set_roles(dcs, labels, roles_of(dcs, write, status));
+	json_set_text(labels, LABEL_REPLICAS, write->serves_replicas ? "true" : NULL);
 	for (int i = 0; i < params->bootstrap_label_count; i++)
 		json_set_text(labels, params->bootstrap_labels[i].key,
 			      write->bootstrapping ? params->bootstrap_labels[i].value : NULL);

@@ -113,15 +113,17 @@ char *body_text(struct json *body)
 
 /* ---- subsets of the leader object (Endpoints mode, contract 1.4) ---- */
 
-const char *leader_ip(const struct dcs *dcs, const char *pod_ip)
+const char *pod_ip(const struct object *pod)
 {
-	if (pod_ip[0] != '\0')
-		return pod_ip;
-	if (dcs->params.pod_ip[0] != '\0')
-		return dcs->params.pod_ip;
-	const struct object *pod = store_own_pod(dcs);
 	const char *ip = pod != NULL ? json_get_text(json_get(pod->json, "status"), "podIP") : NULL;
 	return ip != NULL ? ip : "";
+}
+
+const char *leader_ip(const struct dcs *dcs, const char *given)
+{
+	if (given[0] != '\0')
+		return given;
+	return dcs->params.pod_ip[0] != '\0' ? dcs->params.pod_ip : pod_ip(store_own_pod(dcs));
 }
 
 struct json *ports_new(const struct kubernetes_params *params)
@@ -191,8 +193,8 @@ static struct json *target_new(const struct dcs *dcs, const struct object *pod)
 	return target;
 }
 
-/* The targetRef of an address that is ours already. */
-static const struct json *own_target(const struct json *subsets, const char *ip, const char *name)
+/* The targetRef of an address that is there already. */
+static const struct json *known_target(const struct json *subsets, const char *ip, const char *name)
 {
 	for (const struct json *subset = json_first(subsets); subset != NULL; subset = json_next(subset))
 		for (const struct json *address = json_first(json_get(subset, "addresses")); address != NULL;
@@ -204,23 +206,23 @@ static const struct json *own_target(const struct json *subsets, const char *ip,
 	return NULL;
 }
 
-static struct json *address_new(const struct dcs *dcs, const char *ip, const struct json *subsets)
+static struct json *address_new(const struct dcs *dcs, const struct object *pod, const char *ip,
+				const struct json *subsets)
 {
 	struct json *address = json_new_object();
-	const struct object *pod = store_own_pod(dcs);
 	json_set_text(address, "ip", ip);
 	if (pod == NULL)
 		return address;
-	const struct json *spec = json_get(pod->json, "spec"), *target = own_target(subsets, ip, pod->name);
+	const struct json *spec = json_get(pod->json, "spec"), *target = known_target(subsets, ip, pod->name);
 	json_set_text(address, "hostname", json_get_text(spec, "hostname"));
 	json_set_text(address, "nodeName", json_get_text(spec, "nodeName"));
 	json_set(address, "targetRef", target != NULL ? json_copy(target) : target_new(dcs, pod));
 	return address;
 }
 
-struct json *subsets_wanted(const struct dcs *dcs, const char *pod_ip, const struct object *leader)
+struct json *subsets_wanted(const struct dcs *dcs, const struct object *pod, const char *ip,
+			    const struct object *leader)
 {
-	const char *ip = leader_ip(dcs, pod_ip);
 	const struct json *subsets = leader != NULL ? json_get(leader->json, "subsets") : NULL;
 	if (!dcs->params.use_endpoints || ip[0] == '\0')
 		return NULL;
@@ -230,7 +232,7 @@ struct json *subsets_wanted(const struct dcs *dcs, const char *pod_ip, const str
 		return NULL;
 	}
 	struct json *list = json_new_array(), *subset = json_new_object(), *addresses = json_new_array();
-	json_push(addresses, address_new(dcs, ip, subsets));
+	json_push(addresses, address_new(dcs, pod, ip, subsets));
 	json_set(subset, "addresses", addresses);
 	json_set(subset, "ports", ports);
 	json_push(list, subset);

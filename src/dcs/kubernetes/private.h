@@ -16,6 +16,7 @@ enum {
 
 enum kind { KIND_PODS, KIND_STATE /* Endpoints or ConfigMaps */, KIND_COUNT };
 
+#define LABEL_REPLICAS         "howdah.io/replica"
 #define ANNOTATION_HOLDER_UID  "howdah.io/holder-uid"
 #define ANNOTATION_TIMELINE    "howdah.io/timeline"
 #define ANNOTATION_HEIR        "howdah.io/heir"
@@ -207,11 +208,13 @@ struct json *body_new(const struct dcs *dcs, const char *name, struct json *anno
 		      uint64_t version);                                          /* takes annotations; 0: no version */
 void body_drop_nulls(struct json *annotations);                                   /* for a POST */
 void annotation_set(struct json *annotations, const char *key, const char *text); /* NULL or "": null */
-const char *leader_ip(const struct dcs *dcs, const char *pod_ip); /* pod_ip, else what is known; "": nothing */
+const char *pod_ip(const struct object *pod);                                     /* as its status says; "": nothing */
+const char *leader_ip(const struct dcs *dcs, const char *given); /* given, else what is known of us; "": nothing */
 struct json *ports_new(const struct kubernetes_params *params);
-struct json *subsets_wanted(const struct dcs *dcs, const char *pod_ip,
-			    const struct object *leader); /* NULL: leave them */
-char *body_text(struct json *body);                       /* takes it */
+/* With the pod and its address alone; NULL: leave them. */
+struct json *subsets_wanted(const struct dcs *dcs, const struct object *pod, const char *ip,
+			    const struct object *leader);
+char *body_text(struct json *body); /* takes it */
 
 /* ---- lock.c ---- */
 
