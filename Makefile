@@ -123,6 +123,10 @@ e2e-numbers: ## what faults cost clients on real nodes, as a table (ROUNDS=3 PIC
 	@BUILD=$(BUILD) ROUNDS=$(or $(ROUNDS),3) $(E2E) tests/e2e/test_numbers.py tests/e2e/test_image.py::test_it_is_small $(PICK)
 	@$(PYTHON) tests/e2e/figures.py $(BUILD)/e2e-numbers.jsonl $(WRITE)
 
+tour: all ## docs/tour.md and docs/tour.cast: what a person types and sees, on real nodes
+	@tests/tools/install.sh e2e || true
+	@TOUR=docs BUILD=$(BUILD) $(E2E) tests/e2e/test_tour.py
+
 install-tools: ; @tests/tools/install.sh
 
 test: install-tools ## everything CI runs
@@ -181,5 +185,5 @@ clean: ## remove the build
 	rm -rf $(BUILD)
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
-.PHONY: all chart chart-files unit rules lint sanitize fuzz devkube kube system stories e2e-smoke e2e e2e-numbers test test-steps install-tools install install-plugin image sbom demo bench soak help clean
+.PHONY: all chart chart-files unit rules lint sanitize fuzz devkube kube system stories e2e-smoke e2e e2e-numbers tour test test-steps install-tools install install-plugin image sbom demo bench soak help clean
 .SECONDARY:

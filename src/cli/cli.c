@@ -1,6 +1,7 @@
 /* One invocation, from the command line to the exit code. */
 #include "cli.h"
 #include "edit.h"
+#include "plugin.h"
 
 #include "base/log.h"
 
@@ -124,6 +125,11 @@ int cli_main(int argc, const char *const argv[])
 			   .columns = output_columns(),
 			   .paged = isatty(STDOUT_FILENO),
 			   .colour = isatty(STDOUT_FILENO) && text_is_empty(getenv("NO_COLOR")) };
+	struct err err;
 	log_set_level(LOG_WARNING);
-	return cli_run(&cli, argc, argv);
+	if (!plugin_is_wanted(program_name(argc > 0 ? argv[0] : NULL), argc, argv))
+		return cli_run(&cli, argc, argv);
+	if (!plugin_run(argc, argv, &err))
+		fprintf(stderr, "Error: %s\n", err.text);
+	return EXIT_FAILED;
 }
