@@ -108,7 +108,7 @@ def test_the_label_is_the_route_in_mode_configmaps(helm):
     objects = helm.render()
     primary, replicas = objects("Service", "shop-howdah")["spec"], objects("Service", "shop-howdah-replicas")["spec"]
     assert primary["publishNotReadyAddresses"] is True and primary["selector"]["role"] == "primary"
-    assert "publishNotReadyAddresses" not in replicas and replicas["selector"]["role"] == "replica"
+    assert "publishNotReadyAddresses" not in replicas and replicas["selector"]["howdah.io/replica"] == "true"
     labels = objects.pod()["metadata"]["labels"].items()
     assert {k: v for k, v in primary["selector"].items() if k != "role"}.items() <= labels
     assert objects.config()["kubernetes"]["labels"].items() <= labels
