@@ -85,7 +85,9 @@ static void print_program_help(struct strbuf *to)
 		print_wrapped(cli_commands[i].text, HELP_INDENT, to);
 	}
 	strbuf_add(to, "\nCLUSTER is the configuration's `scope` where it is not given.\n"
-		       "Run as patronictl the output is exactly that of patronictl " CLI_CONTRACT_VERSION ".\n");
+		       "Run as patronictl the output is exactly that of patronictl " CLI_CONTRACT_VERSION ".\n"
+		       "Run as `kubectl howdah [-n NAMESPACE] [--scope CLUSTER] COMMAND` it runs in a\n"
+		       "pod of the cluster, unless -c or PATRONICTL_CONFIG_FILE says to ask from here.\n");
 }
 
 void cli_print_help(const struct cli *cli, struct strbuf *to)
