@@ -191,12 +191,12 @@ void agent_cap_deadline(struct agent *agent)
 	lease_cap(&agent->self.hold, agent->config.settings.ttl_ms, loop_now(agent->loop));
 }
 
+/* A lease that is given back by mouth leaves no token: no later agent may go on with it. */
 void agent_set_deadline(struct agent *agent)
 {
 	struct situation s = agent_situation(agent);
 	const struct lease_hold *hold = &agent->self.hold;
-	bool over =
-		instant_is_set(agent->self.denied); /* told by mouth from then on: no later agent may go on with it */
+	bool over = instant_is_set(agent->self.denied);
 	struct deadline_order order = { .at = lease_deadline(hold),
 					.token = over ? (struct lease_token){ .leader = "" } : hold->token,
 					.answered = instant_is_set(hold->start),

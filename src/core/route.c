@@ -1,5 +1,6 @@
 /* How clients find the leader: when the route may lead to us, when it is to be looked at, and how long it may still lead here
  * afterwards. */
+#include "base/mutant.h"
 #include "facts.h"
 
 #include <string.h>
@@ -17,7 +18,7 @@ bool is_the_route(const struct situation *s)
 }
 
 /* kube-proxy follows a first change at once and another one a second later. So the heir's label comes first, and ours goes when it is seen,
- * or when there is nobody's to see: nothing listens here meanwhile, whoever is sent here tries again. */
+ * or does not come. Nothing listens here meanwhile: whoever is sent here tries again. */
 static int64_t label_waits_ms(const struct situation *s)
 {
 	const struct self *self = s->self;
@@ -51,7 +52,7 @@ bool serves_as_replica(const struct situation *s)
 
 bool wants_replica_label(const struct situation *s)
 {
-	return serves_as_replica(s) || replica_label_waits_ms(s) > 0;
+	return serves_as_replica(s) || replica_label_waits_ms(s) > 0 || (is_the_route(s) && mutant(56));
 }
 
 /* Under a new lease at once. INT64_MAX: not at all. */

@@ -449,6 +449,18 @@ static bool label_is_right(const struct checker *c, int *routed)
 	return *routed == 1 && right;
 }
 
+/* Where the replicas' Service leads: to whom the labels call a replica, and nowhere else. */
+static bool replicas_are_right(void)
+{
+	for (const struct json *o = NULL; (o = api_next(world->api, "pods", o)) != NULL;) {
+		const struct json *labels = json_path(o, "metadata.labels");
+		const char *role = json_get_text(labels, "role");
+		if ((role && strcmp(role, "replica") == 0) != (json_get(labels, "howdah.io/replica") != NULL))
+			return false;
+	}
+	return true;
+}
+
 static bool slice_is_right(const struct checker *c)
 {
 	const struct json *slice = api_get(world->api, "endpointslices", "sim-ipv4");
@@ -462,16 +474,17 @@ static void check_route(struct checker *c)
 {
 	int routed = 0;
 	int64_t late = ROUTE_LATE_US + world->options.loop_wait_s * SECOND_US;
-	bool labels = label_is_right(c, &routed), slice = slice_is_right(c);
+	bool labels = label_is_right(c, &routed), slice = slice_is_right(c), replicas = replicas_are_right();
 	if (c->slice_damaged_at != 0 && world->now - c->slice_damaged_at < 2 * SLICE_LOOK_US)
 		late += SLICE_LOOK_US;
-	if (labels && slice)
+	if (labels && slice && replicas)
 		c->wrong_route_since = 0;
 	else if (c->wrong_route_since == 0)
 		c->wrong_route_since = world->now;
 	else if (world->now - c->wrong_route_since > late)
-		violation("I10", "%d pods are routed%s, %s leads", routed,
-			  slice ? "" : ", the slice leads to another one", c->leader->name);
+		violation("I10", "%d pods are routed%s%s, %s leads", routed,
+			  slice ? "" : ", the slice leads to another one",
+			  replicas ? "" : ", the replicas' Service leads elsewhere", c->leader->name);
 }
 
 static void check_writes(struct checker *c)

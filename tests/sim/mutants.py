@@ -73,6 +73,7 @@ MUTANTS = {
     53: ("resources count as more than can be changed in place", "I14", 30, 1, ["--faults", "resources"]),
     54: ("a holder says that it has given back what it holds", "I1 I5 I8", 60, 1, ["--faults", CUTS + ",forced deletion"]),
     55: ("what was agreed to in failsafe mode is forgotten at once", "I1", 60, 1, ["--faults", "isolated"]),
+    56: ("a leader stays in the replicas' Service", "I10", 10, 1, []),
 }
 
 
