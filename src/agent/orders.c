@@ -157,7 +157,10 @@ static void ask_whether_possible(struct order *order, const struct situation *s)
 static bool has_moved(const struct situation *s, const char *from)
 {
 	const char *leader = leader_now(s);
-	return leader[0] != '\0' && strcmp(leader, from) != 0 && s->cluster->leader_timeline != 0;
+	const struct member *m = cluster_member(s->cluster, leader);
+	bool patronis = m != NULL && m->has_status && !m->is_howdah; /* the lock does not tell its timeline */
+	bool promoted = patronis ? m->role == ROLE_PRIMARY : s->cluster->leader_timeline != 0;
+	return leader[0] != '\0' && strcmp(leader, from) != 0 && promoted;
 }
 
 /* Why it was dropped knows who held the lock. */

@@ -18,6 +18,7 @@ ROOT = HERE.parents[1]
 BASE = "localhost/debian:bookworm-slim"
 PAUSE = "localhost/pause:1"
 SIDECAR = "localhost/howdah:e2e"
+BACKUP = "localhost/postgres:backup"
 SIDECAR_NEXT = "localhost/howdah:e2e-next"  # the same program, another image
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 FLAGS = "--isolation chroot --network host --pull-never"
@@ -64,6 +65,12 @@ def version_archive(major):
     return _kept(f"postgres-{major}", source, postgres_name(major), lambda name: _build_version(name, major))
 
 
+def backup_archive():
+    """PostgreSQL with pgBackRest."""
+    source = [HERE / "images" / name for name in ("postgres.Dockerfile", "backup.Dockerfile")]
+    return _kept("postgres-backup", source, BACKUP, _build_backup)
+
+
 def sidecar_archives(directory):
     """Ours, and the same program as another image."""
     ensure_base()
@@ -102,6 +109,13 @@ def _build_postgres(name, major):
     ensure_base()
     folder = HERE / "images"
     _run("buildah", "bud", *FLAGS.split(), "--build-arg", f"MAJOR={major}", "-t", name, "-f", folder / "postgres.Dockerfile", folder)
+
+
+def _build_backup(name):
+    base, folder = postgres_name(), HERE / "images"
+    if subprocess.run(["buildah", "inspect", "--type", "image", base], capture_output=True).returncode:
+        _build_postgres(base, 15)  # of it there was only the archive
+    _run("buildah", "bud", *FLAGS.split(), "--build-arg", f"BASE={base}", "-t", name, "-f", folder / "backup.Dockerfile", folder)
 
 
 def _build_version(name, major):

@@ -65,11 +65,12 @@ class Pod:
 
 
 class Release:
-    """`settings` go to Helm as they are: KEY=VALUE, over what every cluster here has. `postgres` is another image of it."""
+    """`settings` go to Helm as they are, KEY=VALUE, and `values` as they are in a file, beside what every cluster here has. `postgres` is
+    another image of it."""
 
-    def __init__(self, bed, namespace, name="shop", settings=(), postgres=None):
+    def __init__(self, bed, namespace, name="shop", settings=(), postgres=None, values=None):
         self.bed, self.namespace, self.name = bed, namespace, name
-        self.settings, self.postgres = settings, postgres or images.postgres_name()
+        self.settings, self.values, self.postgres = settings, values or {}, postgres or images.postgres_name()
         self.api = bed.control.admin
         self.since = bed.control.mark()
         self.user = f"system:serviceaccount:{namespace}:{name}"
@@ -103,7 +104,7 @@ class Release:
             "fullnameOverride": self.name, "image": {"repository": sidecar[0], "tag": sidecar[1]},
             "postgres": {"image": {"repository": postgres[0], "tag": postgres[1]},
                          "parameters": {"shared_buffers": "16MB", "max_connections": 50}},
-            "auth": {"passwords": {"superuser": PASSWORD}}, "persistence": {"size": "1Gi"},
+            "auth": {"passwords": {"superuser": PASSWORD}}, "persistence": {"size": "1Gi"}, **self.values,
         }
 
     def pods(self):

@@ -7,6 +7,7 @@ import client as clientlib
 import images
 from server import wait
 from test_faults import ONE_A_NODE, node_without
+from test_smoke import running_postgres
 
 now = time.monotonic
 ROLLED_S = 180
@@ -69,6 +70,39 @@ def test_another_image_of_postgresql_reaches_replicas_first_and_the_leader_last(
     client.stop()
     note("acknowledged", client.check_nothing_lost(successor))
     assert shop.forbidden() == []
+
+
+def test_another_sidecar_reaches_every_pod_under_its_running_postgresql(shop, leader, watch, note, bed):
+    """By `helm upgrade` alone: the leader's last, and it leads on."""
+    client = watch(shop, node_without(bed, leader))
+    before = {pod.name: (pod.uid, running_postgres(pod)) for pod in shop.pods()}
+    sessions = [clientlib.Session(bed.net, bed.nodes[0].name, {**client.target, "host": pod.address}) for pod in shop.pods()]
+    begun, order = now(), []
+
+    def all_run_it():
+        order.extend(pod.name for pod in shop.pods() if pod.name not in order and runs_sidecar(pod, images.SIDECAR_NEXT))
+        return len(order) == 3
+    shop.upgrade(f"image.tag={images.SIDECAR_NEXT.rpartition(':')[2]}")
+    wait(all_run_it, f"every sidecar is {images.SIDECAR_NEXT}", ROLLED_S)
+    wait(lambda: "No roll-out is under way" in leader.howdahctl("rollout", "status"), "the roll-out is over", 60)
+    note("rolled_out_s", now() - begun)
+    note("order", " ".join(order))
+    note("gap_s", client.gap_between(begun, now()))
+    assert order[-1] == leader.name and shop.wait_ready(3).name == leader.name
+    assert before == {pod.name: (pod.uid, running_postgres(pod)) for pod in shop.pods()}
+    revision = shop.api.get("statefulsets", shop.namespace, shop.name)["status"]["updateRevision"]
+    assert {pod.object["metadata"]["labels"]["controller-revision-hash"] for pod in shop.pods()} == {revision}
+    assert all(session.alive() for session in sessions)
+    for session in sessions:
+        session.close()
+    client.stop()
+    note("acknowledged", client.check_nothing_lost(leader))
+    assert client.gap_between(begun, now()) < 1 and shop.forbidden() == []
+
+
+def runs_sidecar(pod, image):
+    status = pod.container("howdah")
+    return status["image"] == image and status["ready"]
 
 
 def test_a_roll_out_that_is_paused_in_the_middle_stays_there_until_it_is_resumed(shop, leader, next_image, watch, note, bed):

@@ -1,6 +1,8 @@
 """Clusters of other kinds."""
 import time
 
+import psycopg2
+
 import client as clientlib
 from server import wait
 from test_faults import ONE_A_NODE, TTL_S, node_without
@@ -51,6 +53,33 @@ def route_of(release):
 
 def addresses(endpoints):
     return [address["ip"] for subset in endpoints.get("subsets", []) for address in subset["addresses"]]
+
+
+def test_by_slices_the_service_leads_nowhere_without_a_leader(bed, make_release, note):
+    """Scaled to nothing and back, at last uninstalled: nobody is sent to an address that may be another pod's by then."""
+    release = make_release(settings=["route=slice", "replicas=2"])
+    leader = release.wait_ready(2)
+    assert sliced(release) == [leader.address]
+    release.scale(0)
+    wait(lambda: sliced(release) == [], "the slice is empty", 20)
+    release.scale(2)
+    leader = release.wait_ready(2, 120)
+    wait(lambda: sliced(release) == [leader.address], "the slice is the new leader's", 20)
+    with bed.net.inside(bed.nodes[0].name):
+        psycopg2.connect(host=release.service_address(), user="postgres", password=release.password, dbname="postgres").close()
+    assert release.forbidden() == []
+    release.uninstall()
+    wait(lambda: not release.pods(), "no pod is left", 60)
+    wait(lambda: "slice" not in of_slices(release, "{.items[*].kind}").lower(), "no slice is left", 60)
+
+
+def of_slices(release, what):
+    selector = f"kubernetes.io/service-name={release.name}"
+    return release.kubectl("get", "endpointslices", "-l", selector, "-o", f"jsonpath={what}")
+
+
+def sliced(release):
+    return of_slices(release, "{.items[*].endpoints[*].addresses[*]}").split()
 
 
 def test_without_failsafe_the_leader_stops_before_its_lease_ends_and_nothing_is_lost(bed, make_release, watch, note):

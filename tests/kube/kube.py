@@ -122,8 +122,9 @@ class Kube(Server):
     # what was asked of the server
 
     def mark(self):
-        """Now, as a place in the audit log: give it to requests() as `since`."""
-        return os.path.getsize(self.audit_log)
+        """Now, as a place in the audit log: give it to requests() as `since`. A line that is being written is after it."""
+        with open(self.audit_log, "rb") as log:
+            return log.read().rfind(b"\n") + 1
 
     def requests(self, since=0, **wanted):
         """The audit events of the requests answered since; a watch counts as soon as it is open. Filters: user, verb,

@@ -41,13 +41,18 @@ static void start(void)
 	load(LIST("5", POD("pg-0", "4", STATUS("")) "," POD("pg-1", "5", "")), LIST("9", OBJECT("batman", "7", HELD)));
 }
 
-static void a_uid_that_patroni_left_standing_is_nobodys(void **state UNUSED)
+static void what_patroni_left_standing_is_not_its_own(void **state UNUSED)
 {
 	create();
-	load(LIST("5", POD("pg-1", "5", STATUS(""))), LIST("9", OBJECT("batman", "7", HELD)));
+	load(LIST("5", POD("pg-1", "5", STATUS(""))),
+	     LIST("9", OBJECT("batman", "7", HELD ",\"howdah.io/timeline\":\"4 pg-0 t 3\"")));
 	assert_string_equal(dcs_view(dcs)->holder_uid, "");
+	assert_int_equal(dcs_view(dcs)->leader_timeline, 0);
+	assert_string_equal(dcs_view(dcs)->leader_beginning, "");
 	feed(watch_of("pods"), EVENT("MODIFIED", POD("pg-1", "8", STATUS(",\\\"howdah_version\\\":\\\"1\\\""))));
 	assert_string_equal(dcs_view(dcs)->holder_uid, "uid-pg-1");
+	assert_int_equal(dcs_view(dcs)->leader_timeline, 4);
+	assert_string_equal(dcs_view(dcs)->leader_beginning, "pg-0 t 3");
 }
 
 static void events_are_kept_only_if_newer(void **state UNUSED)
@@ -353,7 +358,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(first_list_is_consistent_and_the_watch_goes_on_from_it),
-		TEST(a_uid_that_patroni_left_standing_is_nobodys),
+		TEST(what_patroni_left_standing_is_not_its_own),
 		TEST(events_are_kept_only_if_newer),
 		TEST(lines_may_come_in_any_pieces),
 		TEST(list_replaces_everything_whatever_the_versions),

@@ -227,11 +227,13 @@ static void read_positions(const struct object *leader, struct cluster *cluster)
 	}
 }
 
-/* The pod that the annotation names may have led before. */
+/* What the annotations tell is of whoever led before: which pod it was, and its timeline. */
 static void check_holder(struct cluster *cluster)
 {
-	if (holder_is_patronis(cluster))
-		cluster->holder_uid[0] = '\0';
+	if (!holder_is_patronis(cluster))
+		return;
+	cluster->holder_uid[0] = cluster->leader_beginning[0] = '\0';
+	cluster->leader_timeline = 0;
 }
 
 /* By uid: a new pod of a name is not who agrees under it. Patroni names no uids, and leaves those of others standing: there an

@@ -9,9 +9,9 @@ import tempfile
 import time
 
 import pytest
-import yaml
 
-from bed import BIN, ROOT, USER, holds, wait
+from bed import BIN, USER, holds, wait
+from backups_page import documented
 
 now = time.monotonic
 
@@ -386,18 +386,6 @@ def repository():
         shutil.chown(home, USER, USER)
     yield Repository(home)
     shutil.rmtree(home, ignore_errors=True)
-
-
-def documented(number, **replaced):
-    """A part of docs/operations.md as it stands there, but for paths and moments."""
-    text = (ROOT / "docs" / "operations.md").read_text().split("\n## Backups\n")[1].split("```yaml\n")[number].split("```")[0]
-    for old, new in replaced.items():
-        assert REPLACED[old] in text
-        text = text.replace(REPLACED[old], new)
-    return yaml.safe_load(text)["howdah"]["config"]
-
-
-REPLACED = {"program": "pgbackrest --stanza=shop", "moment": "2026-11-25 00:47:51+00", "script": "/backup/restore", "wal": "/backup/wal"}
 
 
 def test_pgbackrest_from_a_cluster_to_a_new_one(make_cluster, repository):
