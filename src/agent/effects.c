@@ -227,11 +227,17 @@ static void initialize_begin(struct agent *agent)
 	dcs_initialize_begin(agent->dcs, agent_store_done, agent);
 }
 
+static void initialize_cancelled(void *arg, enum dcs_outcome outcome, const char *text)
+{
+	if (outcome == DCS_DONE)
+		log_warning("the initialization is given back");
+	agent_store_done(arg, outcome, text);
+}
+
 static void initialize_cancel(struct agent *agent)
 {
-	log_warning("the initialization is given back");
 	agent->store_open = true;
-	dcs_initialize_cancel(agent->dcs, agent_store_done, agent);
+	dcs_initialize_cancel(agent->dcs, initialize_cancelled, agent);
 }
 
 static void initialize_finish(struct agent *agent)
