@@ -79,10 +79,11 @@ bool failsafe_is_over(const struct situation *s)
 	const struct lease_sight *sight = &self->sight;
 	if (mutant(55))
 		return s->cluster->loaded;
-	bool released = !sight->held && !sight->missed_held && !sight->restored && instant_is_set(sight->freed) &&
-			elapsed_least_ms(self->failsafe_pinged, sight->freed) > 0;
-	return instant_is_set(self->failsafe_pinged) && released &&
-	       lease_token_matches(&self->failsafe_lease, &sight->record);
+	if (!instant_is_set(self->failsafe_pinged) || !instant_is_set(sight->freed))
+		return false;
+	bool since = elapsed_least_ms(self->failsafe_pinged, sight->freed) > 0;
+	bool free = !sight->held && !sight->missed_held && !sight->restored;
+	return free && since && lease_token_matches(&self->failsafe_lease, &sight->record);
 }
 
 /* However long it may have counted on us: what an earlier agent of this pod agreed to has run out. A holder counts on others, also

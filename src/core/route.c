@@ -1,5 +1,5 @@
-/* How clients find the leader: when the route may lead to us, when it is to be looked at, and how long it may still lead here
- * afterwards. */
+/* How clients find the leader and the replicas: when the route may lead to us, which labels our pod carries and in what order, when slices
+ * are to be looked at, and how long clients may still be led here afterwards. */
 #include "base/mutant.h"
 #include "facts.h"
 
