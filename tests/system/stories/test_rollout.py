@@ -344,4 +344,4 @@ def test_a_member_that_is_away_keeps_its_slot_and_one_that_was_scaled_away_does_
     assert "shop_2" in slots(leader), "it may come back"
     kubelets.set.scale(2)
     wait(lambda: "shop_2" not in slots(leader), "it is not wanted any more, and its slot is gone", 60)
-    assert "the slot shop_2 is not kept any more" in leader.log()
+    wait(lambda: "the slot shop_2 is not kept any more" in leader.log(), "the leader has heard that it is, and says so")
