@@ -38,7 +38,7 @@ enum frame_type {
 	FRAME_FENCE,    /* no body: kill everything now, as at the deadline */
 	FRAME_ASK,      /* no body: answer with STATUS */
 	/* from the supervisor */
-	FRAME_STATUS = 64, /* struct frame_status: after HELLO, after ASK, and whenever anything in it changed */
+	FRAME_STATUS = 64, /* struct frame_status: after HELLO, before any EXITED; after ASK; whenever it changed */
 	FRAME_REPLY,       /* struct frame_reply: one for every agent frame but HELLO and ASK, in order */
 	FRAME_OUTPUT,      /* struct frame_output + bytes */
 	FRAME_EXITED,      /* struct frame_exited; repeated on every new connection until FORGET */

@@ -201,7 +201,8 @@ void jobs_turn(struct supervisor *s)
 		s->status.jobs[i] = job->id;
 		if (job->id != 0 && !job->done)
 			job_turn(s, job);
-		if (job->id == 0 || !job->done || job->told || s->agent_fd < 0)
+		/* whoever hears of an end before the STATUS that lists the job would wait for it ever after */
+		if (job->id == 0 || !job->done || job->told || s->agent_fd < 0 || !s->greeted)
 			continue;
 		tell_end(s, job);
 		if (!job->told)

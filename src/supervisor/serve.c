@@ -123,6 +123,7 @@ static void hear_candidate(struct supervisor *s)
 		s->candidate_fd = -1;
 		s->last_frame_us = s->now.boot_us;
 		s->status_due = true;
+		s->greeted = false;
 		s->full_since_us = 0;
 		for (size_t i = 0; i < JOBS_MAX; i++)
 			s->jobs[i].told = false;
@@ -185,8 +186,12 @@ void serve_flush(struct supervisor *s)
 	unsigned left = ending ? fence_walk(s, KIN_POSTGRES, NULL, 0) : 0;
 	status.left = status.tree != TREE_DOWN && left == 0 ? 1 : left;
 	s->status_due = !frames_send(s->agent_fd, FRAME_STATUS, 0, (struct iovec[2]){ { &status, sizeof(status) } });
-	if (!s->status_due)
-		s->sent = s->status;
+	if (s->status_due)
+		return;
+	s->sent = s->status;
+	if (!s->greeted)
+		wake_at(s, s->now.boot_us); /* for what waited for it */
+	s->greeted = true;
 }
 
 enum room serve_room(struct supervisor *s)

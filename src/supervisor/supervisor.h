@@ -43,6 +43,7 @@ struct supervisor {
 	uint64_t generation;
 	uint32_t term_hold_ms, silence_ms;
 	bool answered, status_due, term_go, term_acted;
+	bool greeted; /* the STATUS that answers HELLO was sent */
 
 	struct program program;
 	enum stop_mode stop_mode;

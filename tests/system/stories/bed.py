@@ -194,6 +194,11 @@ class Member:
         return self.status().get("replication_state") == "streaming"
 
 
+def ends(text, size):
+    """The beginning and the end of a long one."""
+    return text if len(text) <= 2 * size else f"{text[:size]}\n[...]\n{text[-size:]}"
+
+
 def merge(into, patch):
     out = dict(into)
     for key, value in patch.items():
@@ -256,9 +261,11 @@ class Cluster:
         """Everybody's logs, for whoever must find out what went wrong."""
         for member in self.members:
             log = member.home / "supervisor.log"
-            sys.stderr.write(f"\n===== {member.name}\n{member.log()[-6000:]}\n----- its supervisor and PostgreSQL\n")
-            sys.stderr.write(log.read_text(errors="replace")[-3000:] if log.exists() else "")
+            sys.stderr.write(f"\n===== {member.name}\n{ends(member.log(), 6000)}\n----- its supervisor and PostgreSQL\n")
+            sys.stderr.write(ends(log.read_text(errors="replace"), 3000) if log.exists() else "")
+        kind = "endpoints" if self.mode == "endpoints" else "configmaps"
         sys.stderr.write(f"\nleader object: {self.leader_object()}\n")
+        sys.stderr.write(f"config object: {self.kube.annotations(kind, self.namespace, self.scope + '-config')}\n")
 
     def close(self):
         for member in self.members:

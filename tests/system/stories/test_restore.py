@@ -192,6 +192,24 @@ def test_a_target_that_is_never_reached(make_cluster, backup):
     assert not list(member.data.parent.glob("*.failed.*"))
 
 
+def test_an_agent_that_ends_before_the_claim_is_given_back(make_cluster, backup):
+    """The pod that holds the claim is there still: its next agent takes it up, with what is configured then."""
+    cluster = make_cluster()
+    use(cluster, {"command": copy_script(backup), "recovery_conf": recovery(backup, recovery_target_name="nobody's")})
+    cluster.start()
+    member = wait_member(cluster, "the initialization is given back")
+    for each in cluster.members:
+        each.kill_agent()
+    pod = cluster.kube.admin.get("pods", cluster.namespace, member.name)["metadata"]
+    claim = {"initialize": "", "howdah.io/initializer": pod["uid"]}
+    cluster.kube.admin.patch("configmaps", cluster.namespace, f"{cluster.scope}-config", {"metadata": {"annotations": claim}})
+    use(cluster, {"command": copy_script(backup), "recovery_conf": recovery(backup, recovery_target_name="before two")})
+    for each in cluster.members:
+        each.start_agent()
+    check_restored(cluster, cluster.wait_ready(), "1")
+    assert cluster.leader() is member
+
+
 def test_settings_of_the_recovery_are_not_left_out(make_cluster, backup):
     cluster = make_cluster(size=1)
     use(cluster, {"command": copy_script(backup), "recovery_conf": recovery(backup, recovery_target_tiem="2020-01-01")})
