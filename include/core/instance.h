@@ -68,7 +68,8 @@ struct instance {
 	bool nothing_left; /* no process of PostgreSQL is left: proof (i) of safety.md rule 4 */
 	bool volume_locked;
 	int volume_errno;        /* why it is not; 0: it is, or nobody tried */
-	bool term_pending;       /* the container is asked to end */
+	bool term_pending;       /* the container is asked to end ... */
+	struct instant term_at;  /* ... since then */
 	bool fenced;             /* the last end was a fence */
 	bool crashed;            /* the postmaster ended without having been told to */
 	struct instant deadline; /* as the supervisor holds it; unset: none */

@@ -7,7 +7,10 @@
 
 #include <string.h>
 
-enum { PEER_TIMEOUT_MS = 1000, PEER_BODY_MAX = 65536, AGAIN_MIN_MS = 100, AGAIN_SPREAD_MS = 300, HEIR_AGAIN_MS = 20 };
+enum { PEER_TIMEOUT_MS = 1000, PEER_BODY_MAX = 65536, AGAIN_MIN_MS = 100, AGAIN_SPREAD_MS = 300 };
+
+/* For an heir, while nobody can write; for the last word of a holder whose pod is gone and whose containers are killed in a moment. */
+enum { HEIR_AGAIN_MS = 20, WORD_AGAIN_MS = 50, WORD_SPREAD_MS = 100 };
 
 static struct peer_answer *slot_for(struct self *self, const char *name)
 {
@@ -64,11 +67,14 @@ static void take_last_word(const struct peer_call *call, const struct http_answe
 		hear(call->agent, &fresh);
 }
 
-/* Two candidates that see each other ahead do not ask in step; an heir is waited for while nobody can write. */
+/* Two candidates that see each other ahead do not ask in step. */
 static int64_t again_ms(const struct agent *agent)
 {
-	bool waits = instant_is_set(agent->self.ended_at);
-	return waits ? HEIR_AGAIN_MS : AGAIN_MIN_MS + loop_random(agent->loop) % AGAIN_SPREAD_MS;
+	if (instant_is_set(agent->self.ended_at))
+		return HEIR_AGAIN_MS;
+	if (agent->self.holder_gone)
+		return WORD_AGAIN_MS + loop_random(agent->loop) % WORD_SPREAD_MS;
+	return AGAIN_MIN_MS + loop_random(agent->loop) % AGAIN_SPREAD_MS;
 }
 
 static void call_done(void *arg, const struct http_answer *answer)

@@ -393,6 +393,7 @@ static const struct field instance_fields[] = {
 	F(instance, volume_locked),
 	F(instance, volume_errno),
 	F(instance, term_pending),
+	F(instance, term_at),
 	F(instance, fenced),
 	F(instance, crashed),
 	F(instance, deadline),

@@ -82,6 +82,8 @@ static int64_t wake_ms(const struct situation *s, const struct plan *plan)
 		sooner(&wake, 1000);
 	if (s->settings->failsafe && self->hold.token.leader[0] != '\0' && (self->lock_failed || self->lock_writing))
 		sooner(&wake, 500);
+	if (is_ended_by_force(s) && !has_no_time_left(s))
+		sooner(&wake, FORCED_STOP_MS - elapsed_most_ms(s->instance->term_at, s->now));
 	sooner(&wake, move_wait_ms(s));
 	sooner(&wake, restart_wait_ms(s));
 	sooner(&wake, rollout_wait_ms(s));

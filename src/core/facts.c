@@ -104,6 +104,19 @@ bool is_primary_up(const struct situation *s)
 	return s->instance->tree == PG_TREE_PRIMARY && s->instance->answers && !s->instance->in_recovery;
 }
 
+/* Deleted in order, a pod's object stays until its containers have ended. */
+bool is_ended_by_force(const struct situation *s)
+{
+	if (!s->instance->term_pending || !s->cluster->loaded)
+		return false;
+	return s->self->replaced || cluster_member(s->cluster, s->self->name) == NULL;
+}
+
+bool has_no_time_left(const struct situation *s)
+{
+	return is_ended_by_force(s) && elapsed_most_ms(s->instance->term_at, s->now) >= FORCED_STOP_MS;
+}
+
 bool has_led(const struct situation *s)
 {
 	const struct self *self = s->self;

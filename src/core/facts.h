@@ -14,6 +14,7 @@ enum {
 	RECOVERY_TRIES = 3,
 	FOLLOW_AGAIN_MS = 500, /* two pods of one name may say in turn that they are the leader */
 	RETRY_MS = 1000,       /* a lock write that failed is repeated no sooner */
+	FORCED_STOP_MS = 400,  /* kubelet kills a container a second after it asked, if its pod was deleted by force */
 };
 
 static inline uint32_t when(bool condition, uint32_t fact)
@@ -34,6 +35,8 @@ bool leader_answers(const struct situation *s); /* whoever holds the lock has an
 bool has_data(const struct situation *s);
 bool serves_as_standby(const struct situation *s);
 bool is_primary_up(const struct situation *s);
+bool is_ended_by_force(const struct situation *s);    /* its pod's object is gone, its container about to be killed */
+bool has_no_time_left(const struct situation *s);     /* ... and what is not done now will not be done */
 bool has_led(const struct situation *s);              /* it has been up as the primary since the lock was won */
 int64_t renewal_period_ms(const struct situation *s); /* the lock is written again so long after the last write */
 int64_t stop_time_ms(const struct situation *s);      /* what a fast stop may take before T (safety.md 3: D) */

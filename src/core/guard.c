@@ -9,6 +9,7 @@ enum guard_fact {
 	FACT_G_NEAR,     /* T is nearer than the time a fast stop takes */
 	FACT_G_GIVEN_UP, /* the lock is to be given back and it is not up as a primary */
 	FACT_G_STOPPING,
+	FACT_G_FORCED, /* the pod was deleted by force, and somebody else can lead */
 	FACT_G_COUNT
 };
 #define G(name) (1u << FACT_G_##name)
@@ -20,6 +21,8 @@ static const char *const names[] = {
 	[FACT_G_NEAR] = "the deadline is near",
 	[FACT_G_GIVEN_UP] = "the lock is to be given back before PostgreSQL is up",
 	[FACT_G_STOPPING] = "PostgreSQL is being stopped",
+	[FACT_G_FORCED] =
+		"the pod was deleted by force, its containers are killed in a moment, and another member can take over",
 };
 static_assert(ARRAY_SIZE(names) == FACT_G_COUNT, "every fact has a name");
 
@@ -30,6 +33,8 @@ static const struct rule rules[] = {
 	  "PostgreSQL may be writable and no deadline guards it: everything is killed" },
 	{ "deposed", G(WRITABLE) | G(STRANGER), 0, { ACT_FENCE },
 	  "PostgreSQL may be writable and the lock is somebody else's: everything is killed" },
+	{ "cut-short", G(WRITABLE) | G(STOPPING) | G(FORCED), 0, { ACT_FENCE },
+	  "the pod was deleted by force: everything is killed before kubelet does it, to give the lock back" },
 	{ "stopping", G(WRITABLE) | G(NEAR) | G(STOPPING), 0, { ACT_NONE },
 	  "the deadline is near and PostgreSQL is being stopped" },
 	{ "yield", G(WRITABLE) | G(NEAR), 0, { ACT_STOP_FAST },
@@ -58,6 +63,12 @@ static bool gives_up_early(const struct situation *s)
 	return lock_is_mine(s) && !is_primary_up(s) && reason != GIVE_UP_NO && reason != GIVE_UP_MOVED;
 }
 
+/* Its sessions have ended, its checkpoint takes longer than it is given: nobody knows of its end but we, as long as we are there. */
+static bool is_to_be_cut_short(const struct situation *s)
+{
+	return lock_is_mine(s) && has_no_time_left(s) && failover_is_possible(s) && !s->settings->paused;
+}
+
 uint32_t guard_facts(const struct situation *s)
 {
 	bool ahead = deadline_is_ahead(s, 0) || is_guarded_by_people(s);
@@ -67,5 +78,6 @@ uint32_t guard_facts(const struct situation *s)
 	       when(gives_up_early(s), G(GIVEN_UP)) |
 	       when(s->instance->tree == PG_TREE_STOPPING || s->instance->tree == PG_TREE_FENCING ||
 			    s->instance->job == PG_JOB_STOP,
-		    G(STOPPING));
+		    G(STOPPING)) |
+	       when(is_to_be_cut_short(s), G(FORCED));
 }

@@ -207,7 +207,7 @@ bool heir_is_waited_for(const struct situation *s)
 		return false;
 	if (!s->instance->term_pending)
 		return true;
-	if (s->instance->control != CONTROL_SHUT_DOWN)
+	if (s->instance->control != CONTROL_SHUT_DOWN || has_no_time_left(s))
 		return false;
 	bool anybody = best_fit(s, "") != NULL;
 	int64_t bound = anybody ? HEIR_WAIT_MS : peers_are_heard(s) ? 0 : HEIR_ASK_MS;

@@ -52,6 +52,7 @@ static void take_values(struct instance *in, const struct frame_status *status, 
 	in->volume_locked = status->volume_locked != 0;
 	in->volume_errno = status->volume_errno;
 	in->term_pending = status->term_pending != 0;
+	in->term_at = (struct instant){ status->term_at.boot_us, status->term_at.raw_us };
 	in->deadline = (struct instant){ status->deadline.boot_us, status->deadline.raw_us };
 	text_copy(in->token, sizeof(in->token), status->token);
 	in->postmaster_count = status->postmaster_count;

@@ -49,6 +49,13 @@ class OnNode:
         os.kill(pid, signal.SIGKILL)
         wait(lambda: state(pid) in ("", "Z"), f"{program} of {self.name} is dead")
 
+    def stop_worker(self, title):
+        """A process of PostgreSQL, by what it calls itself: only SIGKILL ends it now."""
+        found = [pid for pid in self.processes("postgres") if title in command_of(pid)]
+        assert len(found) == 1, f"{self.name}: {title}: {found}"
+        os.kill(found[0], signal.SIGSTOP)
+        wait(lambda: state(found[0]) == "T", f"{title} of {self.name} is stopped")
+
     @contextlib.contextmanager
     def stopped(self, container, program):
         """SIGSTOP; it goes on afterwards, if it is still there."""
@@ -109,6 +116,12 @@ def program_of(pid):
     with contextlib.suppress(OSError):
         return os.path.basename(os.readlink(f"/proc/{pid}/exe").removesuffix(" (deleted)"))
     return None
+
+
+def command_of(pid):
+    with contextlib.suppress(OSError):
+        return pathlib.Path(f"/proc/{pid}/cmdline").read_text(encoding="utf-8", errors="replace")
+    return ""
 
 
 def parent(pid):

@@ -1,6 +1,8 @@
 """A cluster of howdah in the bed, as a person sees it: installed, asked by kubectl, watched by a client on its Service."""
 import contextlib
+import itertools
 import json
+import subprocess
 import sys
 import uuid
 
@@ -169,6 +171,26 @@ class Release:
 
     def service_address(self, suffix=""):
         return self.api.get("services", self.namespace, self.name + suffix)["spec"]["clusterIP"]
+
+    @contextlib.contextmanager
+    def followed(self, home):
+        """Its pods' logs into files of this directory meanwhile, also of pods that go; who fails gets them to read."""
+        argv = [self.bed.program, "kubectl", f"--kubeconfig={self.bed.kubeconfig}", "-n", self.namespace]
+        argv += ["logs", "-f", "--timestamps", "--tail=20"]
+        followers = []
+        for pod, container in itertools.product(self.pods(), ("howdah", "postgres")):
+            with open(home / f"{pod.name}-{container}.log", "wb") as log:
+                followers.append(subprocess.Popen([*argv, pod.name, "-c", container], stdin=subprocess.DEVNULL, stdout=log, stderr=log))
+        try:
+            yield
+        except BaseException:
+            for log in sorted(home.glob("*.log")):
+                print(f"\n===== followed: {log.name}\n{log.read_text(errors='replace')[-6000:]}", file=sys.stderr)
+            raise
+        finally:
+            for follower in followers:
+                follower.kill()
+                follower.wait()
 
     def forbidden(self):
         """What the agents asked for and were refused."""

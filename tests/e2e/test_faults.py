@@ -8,6 +8,7 @@ import time
 import pytest
 
 import client as clientlib
+import onnode
 from server import wait
 
 now = time.monotonic
@@ -47,11 +48,18 @@ def wait_failover(client, fault, old, timeout_s=60):
     return client.gap_between(fault, first.acknowledged + 1)
 
 
-def test_leader_force_deleted_on_a_reachable_node(bed, shop, leader, watch, note):
+@pytest.mark.parametrize("checkpoint", ["short", "endless"])
+def test_leader_force_deleted_on_a_reachable_node(bed, shop, leader, watch, note, tmp_path, checkpoint):
+    """The kubelet kills a container a second after it asked, however long the shutdown of a large database takes."""
     client = watch(shop, node_without(bed, leader))
-    address, deleted = leader.address, now()
-    shop.kubectl("delete", "pod", leader.name, "--grace-period=0", "--force")
-    note("gap_s", wait_failover(client, deleted, address))
+    if checkpoint == "endless":
+        onnode.OnNode(bed, leader).stop_worker("checkpointer")
+    with shop.followed(tmp_path):
+        address, deleted = leader.address, now()
+        shop.kubectl("delete", "pod", leader.name, "--grace-period=0", "--force")
+        gap = wait_failover(client, deleted, address)
+        note("gap_s", gap)
+        assert gap < TTL_S - 8, "nobody waited for the ttl"
     successor = shop.wait_ready(3)
     client.stop()
     note("acknowledged", client.check_nothing_lost(successor))

@@ -8,7 +8,6 @@ be a fault of another kind.
 import datetime
 import os
 import pathlib
-import subprocess
 import tempfile
 import time
 
@@ -39,21 +38,20 @@ class Round:
 
     def __enter__(self):
         self.here.__enter__()
-        self.followers = [self._follow(pod, container) for pod in self.shop.pods() for container in ("howdah", "postgres")]
+        self.followed = self.shop.followed(self.logs)
+        self.followed.__enter__()
         node = node_without(self.bed, self.leader)
         self.client = clientlib.Client(self.shop, lambda: self.bed.net.inside(node)).__enter__()
         self.near = clientlib.Client(self.shop, self.here.inside, host=self.leader.address).__enter__()
         self.begun = now()
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *why):
         self.client.stop()
         self.near.stop()
         self.here.__exit__()
-        for follower in self.followers:
-            follower.kill()
-            follower.wait()
         self._keep_rows()
+        self.followed.__exit__(*why)
 
     def pass_s(self, seconds):
         wait(lambda: now() > self.begun + seconds, f"{seconds} s pass", seconds + 1)
@@ -71,12 +69,6 @@ class Round:
         together = clientlib.writer.Writer([])
         together.commits = self.client.commits + self.near.commits
         return two_writable_s(together.snapshot()), len(self.client.lost(successor))
-
-    def _follow(self, pod, container):
-        argv = [self.bed.program, "kubectl", f"--kubeconfig={self.bed.kubeconfig}", "-n", self.shop.namespace, "logs", "-f", "--timestamps",
-                "--tail=20", pod.name, "-c", container]
-        with open(self.logs / f"{pod.name}-{container}.log", "wb") as log:
-            return subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
     def _keep_rows(self):
         """In the clock of the logs: when the fault began, what was acknowledged by whom, what was refused."""

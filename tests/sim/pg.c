@@ -162,6 +162,7 @@ static void take_status(struct postgres *pg, const struct sup_status *st)
 	in->nothing_left = tree == PG_TREE_DOWN && st->left == 0;
 	in->volume_locked = st->volume_locked || mutant(27);
 	in->term_pending = st->term_pending;
+	in->term_at = (struct instant){ st->term_at.boot_us, st->term_at.raw_us };
 	in->deadline = (struct instant){ st->deadline.boot_us, st->deadline.raw_us };
 	text_copy(in->token, sizeof(in->token), st->token);
 	in->postmaster_count = st->postmaster_count;

@@ -28,6 +28,7 @@ struct message {
 struct sup_status {
 	enum tree_state tree;
 	bool writable, volume_locked, term_pending, fenced, unguarded;
+	struct frame_instant term_at; /* of term_pending */
 	uint32_t left, fence_reason;
 	uint64_t nonce, postmaster_count;
 	struct frame_instant deadline, postmaster_at;

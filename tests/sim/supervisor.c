@@ -22,7 +22,6 @@ struct supervisor {
 	int64_t heard_at;
 	bool talked_out; /* mutant 16: its fence was cancelled, and with it the watch over T */
 	bool server_died_due, nothing_left_due, ready_due, term_go;
-	struct frame_instant term_at;
 	struct event *turn, *deadline_due, *escalate_due, *job_done, *term_due, *volume_retry;
 	uint32_t escalate_ms;
 	int escalations;
@@ -616,8 +615,8 @@ static void drain(struct supervisor *s)
 
 static bool term_is_due(const struct supervisor *s)
 {
-	int64_t held =
-		left_least_ms((struct instant){ s->term_at.boot_us, s->term_at.raw_us }, machine_now(s->pod->machine));
+	int64_t held = left_least_ms((struct instant){ s->status.term_at.boot_us, s->status.term_at.raw_us },
+				     machine_now(s->pod->machine));
 	return s->term_go || !s->agent || -held >= TERM_HOLD_MS || world->now - s->heard_at >= AGENT_SILENCE_US;
 }
 
@@ -646,7 +645,7 @@ void supervisor_term(struct supervisor *s)
 	if (s->status.term_pending)
 		return;
 	s->status.term_pending = true;
-	s->term_at = now_of(s);
+	s->status.term_at = now_of(s);
 	s->term_due = sim_after(500 * MS_US, s->process, on_term_look, s);
 	turn_soon(s);
 }

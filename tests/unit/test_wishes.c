@@ -119,6 +119,67 @@ static void a_container_ends_when_its_lock_cannot_be_given_back(void **state UNU
 	assert_string_equal(told, "");
 }
 
+/* A leader that is being stopped, asked so long ago, whose own pod's object is gone. */
+static void is_deleted_by_force(int64_t asked_ms)
+{
+	turn_leader(turn, 4000);
+	turn->cluster.members[0] = turn->cluster.members[2];
+	turn->cluster.member_count = 2;
+	turn->self.settled = true;
+	turn->instance.term_pending = true;
+	turn->instance.term_at = turn_ago(asked_ms);
+	turn->instance.tree = PG_TREE_STOPPING;
+	turn->instance.job = PG_JOB_STOP;
+	turn->instance.answers = false;
+	turn_peer(&turn->self, "shop-1", TURN_LSN);
+}
+
+static void a_leader_that_was_deleted_by_force_is_not_given_time_for_its_checkpoint(void **state UNUSED)
+{
+	is_deleted_by_force(390);
+	turn_decide(turn);
+	assert_false(plans(ACT_FENCE));
+	assert_in_range(turn->plan.wake_ms, 1, 20);
+	is_deleted_by_force(410);
+	turn_decide(turn);
+	assert_true(plans(ACT_FENCE));
+	assert_string_equal(rule_of(TABLE_GUARD), "cut-short");
+	turn->settings.paused = true; /* nobody takes over */
+	turn_decide(turn);
+	assert_false(plans(ACT_FENCE));
+	is_deleted_by_force(410);
+	turn->self.peer_count = 0; /* nobody could take over */
+	turn_decide(turn);
+	assert_false(plans(ACT_FENCE));
+	is_deleted_by_force(410);
+	turn_member(&turn->cluster, "shop-0", "10.0.0.10"); /* deleted in order: its object stays until it has ended */
+	turn_decide(turn);
+	assert_false(plans(ACT_FENCE));
+	turn->self.replaced = true; /* the next pod of its name is there already */
+	turn_decide(turn);
+	assert_true(plans(ACT_FENCE));
+	turn->instance.term_pending = false; /* its kubelet does not know yet: it goes on, to the ttl */
+	turn_decide(turn);
+	assert_false(plans(ACT_FENCE));
+}
+
+static void an_heir_is_not_waited_for_by_a_leader_that_was_deleted_by_force(void **state UNUSED)
+{
+	is_deleted_by_force(390);
+	turn->instance.tree = PG_TREE_DOWN;
+	turn->instance.job = PG_JOB_NONE;
+	turn->instance.nothing_left = true;
+	turn->instance.writable = false;
+	turn->instance.control = CONTROL_SHUT_DOWN;
+	turn->instance.control_lsn = TURN_LSN + 1000;
+	turn->self.ended_at = turn_ago(150);
+	turn_decide(turn);
+	assert_false(plans(ACT_RELEASE));
+	turn->instance.term_at = turn_ago(410);
+	turn_decide(turn);
+	assert_true(plans(ACT_RELEASE));
+}
+
 static void a_lease_that_was_given_back_is_never_renewed(void **state UNUSED)
 {
 	leaves(-1, 2000);
@@ -233,6 +294,8 @@ int main(void)
 		TEST(a_move_is_accepted_and_refused_only_by_answers_that_are_younger_than_it),
 		TEST(a_replica_that_is_asked_counts_itself),
 		TEST(a_container_ends_when_its_lock_cannot_be_given_back),
+		TEST(a_leader_that_was_deleted_by_force_is_not_given_time_for_its_checkpoint),
+		TEST(an_heir_is_not_waited_for_by_a_leader_that_was_deleted_by_force),
 		TEST(a_lease_that_was_given_back_is_never_renewed),
 		TEST(a_holder_whose_pod_is_gone_is_asked_whether_it_has_given_the_lock_back),
 		TEST(a_leader_drops_a_wish_only_after_it_has_asked),

@@ -210,6 +210,27 @@ def test_a_leader_whose_pod_is_gone_gives_the_lock_back_by_mouth(make_ready, wat
         assert writer.last_by(leader.name) < first.started
 
 
+def test_a_leader_whose_pod_is_gone_is_not_given_time_for_its_checkpoint(make_ready, watch, note):
+    """Deleted by force, its containers are killed a second after they were told, and nobody would hear that it has ended."""
+    cluster, leader = make_ready(ttl=TTL_S, loop_wait=3, retry_timeout=3)
+    token = bind_to_its_pod(cluster, leader)
+    writer = watch(cluster)
+    checkpointer = int(leader.psql("select pid from pg_stat_activity where backend_type = 'checkpointer'"))
+    cluster.kube.admin.delete("pods", cluster.namespace, leader.name)
+    wait(lambda: status_of(cluster, token) == 401, "the API server refuses the token", 30)
+    os.kill(checkpointer, signal.SIGSTOP)
+    told = now()
+    leader.supervisor.send_signal(signal.SIGTERM)
+    wait(lambda: now() > told + 1, "kubelet's patience is over")
+    leader.kill_all()
+    first = wait_for_writes(writer, told, leader.name)
+    note("gap_s", round(first.acknowledged - told, 3))
+    assert "cut-short" in leader.log() and "HTTP 401" in leader.log()
+    assert first.acknowledged - told < TTL_S - 8, "nobody waited for the ttl"
+    writer.stop()
+    writer.check_nothing_lost(cluster.leader())
+
+
 def status_of(cluster, token):
     try:
         cluster.account.client(token=token).list("configmaps", cluster.namespace)
