@@ -8,6 +8,8 @@
 enum {
 	RETRY_FIRST_MS = 100,
 	RETRY_MOST_MS = 1000,
+	CONNECT_FIRST_MS = 20,
+	HELLO_MS = 1000,
 	ASK_WRITABLE_MS = 5000,
 	ASK_IDLE_MS = 5000,
 	ASK_LEAVING_MS = 1000,
@@ -43,8 +45,10 @@ static void link_drop(struct postgres *pg, const char *why)
 		return;
 	seqpacket_destroy(link->socket);
 	link->socket = NULL;
-	if (pg->instance.attached)
+	if (pg->instance.attached) {
 		log_warning("supervisor: connection lost: %s", why);
+		link->since = loop_now(pg->loop);
+	}
 	status_lost(pg);
 	loop_timer_set(link->timer, link->retry_ms);
 	postgres_turn_soon(pg);
@@ -233,6 +237,15 @@ static void say_hello(struct postgres *pg)
 		link_drop(pg, "HELLO could not be sent");
 }
 
+/* A sixteenth of what has been waited already: a container that starts is met at once, one that does not costs nothing. */
+static int64_t connect_pause_ms(const struct postgres *pg)
+{
+	int64_t pause = elapsed_most_ms(pg->link.since, loop_now(pg->loop)) / 16;
+	if (pause < CONNECT_FIRST_MS)
+		return CONNECT_FIRST_MS;
+	return pause < RETRY_MOST_MS ? pause : RETRY_MOST_MS;
+}
+
 static void connect_again(struct postgres *pg)
 {
 	struct link *link = &pg->link;
@@ -242,13 +255,14 @@ static void connect_again(struct postgres *pg)
 	struct seqpacket_params params = { .on_message = on_message, .on_closed = on_closed, .arg = pg };
 	strbuf_init(&b, path, sizeof(path));
 	strbuf_addf(&b, "%s/supervisor.sock", pg->config->run_dir);
-	link->retry_ms = link->retry_ms * 2 > RETRY_MOST_MS ? RETRY_MOST_MS : link->retry_ms * 2;
 	link->socket = seqpacket_connect(pg->loop, path, &params, &err);
-	loop_timer_set(link->timer, link->socket == NULL ? link->retry_ms : RETRY_MOST_MS);
 	if (link->socket != NULL) {
+		link->retry_ms = link->retry_ms * 2 > RETRY_MOST_MS ? RETRY_MOST_MS : link->retry_ms * 2;
+		loop_timer_set(link->timer, HELLO_MS);
 		say_hello(pg);
 		return;
 	}
+	loop_timer_set(link->timer, connect_pause_ms(pg));
 	if (!link->said)
 		log_info("supervisor: waits for it: %s", err.text);
 	link->said = true;
@@ -287,6 +301,7 @@ static void on_timer(void *arg)
 void link_init(struct postgres *pg)
 {
 	pg->link.retry_ms = RETRY_FIRST_MS / 2;
+	pg->link.since = loop_now(pg->loop);
 	pg->link.timer = loop_timer_create(pg->loop, on_timer, pg);
 	loop_timer_set(pg->link.timer, 0);
 }

@@ -30,7 +30,8 @@ typedef void link_reply(struct postgres *pg, int code, int detail);
 struct link {
 	struct seqpacket *socket;
 	struct loop_timer *timer; /* not attached: the next try; attached: the next ASK */
-	int64_t retry_ms;
+	int64_t retry_ms;         /* after a refusal */
+	struct instant since;     /* that nobody answers: when we began, or lost it */
 	uint32_t next_id;
 	struct {
 		uint32_t id;

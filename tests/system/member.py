@@ -32,6 +32,17 @@ def is_alive(pid):
         return False
 
 
+def read(path):
+    try:
+        return pathlib.Path(path).read_bytes()
+    except OSError:
+        return b""
+
+
+def parent(proc):
+    return int((read(proc / "stat").rpartition(b")")[2].split() or [0, 0])[1])
+
+
 class Member:
     def __init__(self, name, base, programs, settings):
         self.name, self.programs, self.settings = name, programs, settings
@@ -156,6 +167,16 @@ class Member:
 
     def postmaster_pid(self):
         return int((self.data / "postmaster.pid").read_text().split("\n")[0])
+
+    def shown(self):
+        """What anybody on the machine may see of the supervisor, the agent and all that they started: words and environments."""
+        above = {int(p.name): parent(p) for p in pathlib.Path("/proc").glob("[0-9]*")}
+        ours = {self.supervisor_pid(), self.agent.pid}
+        while more := {pid for pid, its in above.items() if its in ours} - ours:
+            ours |= more
+        texts = [read(f"/proc/{pid}/cmdline") + read(f"/proc/{pid}/environ") for pid in ours]
+        assert any(b"postgres" in text for text in texts)
+        return b"\n".join(texts).decode(errors="replace")
 
     def tail(self):
         self.log.flush()
