@@ -48,6 +48,7 @@ struct self {
 	struct instant failsafe_pinged;    /* when a primary's question was last agreed to ... */
 	int64_t failsafe_hold_ms;          /* ... for so long ... */
 	struct lease_token failsafe_lease; /* ... under the lease that we knew it by; leader "": another's, or none */
+	bool failsafe_counted; /* the holder seen last does not go on without the store, or not without our word */
 	bool initialize_is_ours;
 	struct instant claimed;          /* since when; by this agent's own sight */
 	struct instant initializer_gone; /* since when; unset: it is not */
@@ -159,6 +160,7 @@ const char *heir_decide(const struct situation *s);
 int64_t failsafe_hold_ms(const struct situation *s);
 bool failsafe_may_accept(const struct situation *s, const struct failsafe_ping *ping);
 bool failsafe_is_active(const struct situation *s);
+bool failsafe_needs_us(const struct situation *s); /* the lock names us, or nobody */
 /* Whoever was agreed to has released that very lease since: nothing of it can commit any more, and it asks nobody. */
 bool failsafe_is_over(const struct situation *s);
 bool failsafe_is_free(const struct situation *s); /* on, and no primary can count on an answer of this pod */

@@ -109,6 +109,9 @@ static void sense_failsafe(struct agent *agent, struct instant now)
 {
 	struct situation s = agent_situation(agent);
 	s.now = now;
+	const struct lease_object *lock = &s.cluster->leader;
+	if (s.cluster->loaded && lock->present && lock->readable && lock->record.leader[0] != '\0')
+		agent->self.failsafe_counted = failsafe_needs_us(&s);
 	if (failsafe_is_over(&s))
 		agent->self.failsafe_pinged = (struct instant){ 0, 0 };
 }

@@ -353,6 +353,7 @@ static const struct field self_fields[] = {
 	F(self, started),
 	F(self, failsafe_hold_ms),
 	ONE(self, failsafe_lease, lease_token_shape),
+	F(self, failsafe_counted),
 	F(self, initialize_is_ours),
 	F(self, claimed),
 	F(self, initializer_gone),

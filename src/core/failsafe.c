@@ -22,6 +22,11 @@ static bool is_counted_on(const struct situation *s)
 	return own != NULL && own->failsafe_named && !s->self->replaced;
 }
 
+bool failsafe_needs_us(const struct situation *s)
+{
+	return !s->cluster->failsafe_known || is_counted_on(s);
+}
+
 bool failsafe_is_due(const struct situation *s)
 {
 	const struct self *self = s->self;
@@ -112,11 +117,25 @@ static bool is_free_by_witness(const struct situation *s, const struct member *n
 	return false;
 }
 
-/* A holder counts on pods that are there still, and we are none of them. Kubernetes lets go of a pod when its containers have ended. */
+static bool all_are_free(const struct situation *s)
+{
+	for (int i = 0; i < s->cluster->member_count; i++) {
+		const struct member *m = &s->cluster->members[i];
+		if (strcmp(m->name, s->self->name) != 0 && !is_free_by_witness(s, m))
+			return false;
+	}
+	return true;
+}
+
+/* A holder counts on pods that are there still, and we are none of them. Kubernetes lets go of a pod when its containers have ended.
+ * Where the lock was deleted, nothing says any more on whom its holder counts: whoever did not see it asks everybody. */
 static bool is_stranger(const struct situation *s)
 {
-	if (!s->settings->failsafe || !s->cluster->failsafe_known || is_counted_on(s) ||
-	    s->cluster->leader.record.leader[0] == '\0')
+	if (!s->settings->failsafe)
+		return false;
+	if (!s->cluster->leader.present)
+		return s->cluster->initialize == INITIALIZE_DONE && !s->self->failsafe_counted && !all_are_free(s);
+	if (failsafe_needs_us(s) || s->cluster->leader.record.leader[0] == '\0')
 		return false;
 	bool left = false;
 	for (int i = 0; i < s->cluster->member_count; i++) {

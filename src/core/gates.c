@@ -67,6 +67,8 @@ static bool is_armed(const struct situation *s)
 	char token[96];
 	struct instant t = lease_deadline(&s->self->hold);
 	lease_token_to_text(&s->self->hold.token, token, sizeof(token));
+	if (s->instance->unguarded && !unguarded_is_wanted(s))
+		return false; /* it is about to be */
 	return instant_is_set(t) && strcmp(token, s->instance->token) == 0 &&
 	       deadline_is_ahead(s, START_AHEAD_MS + stop_time_ms(s)) && s->instance->deadline.boot_us <= t.boot_us &&
 	       s->instance->deadline.raw_us <= t.raw_us;

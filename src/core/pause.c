@@ -6,17 +6,28 @@
 
 #include <string.h>
 
-bool unguarded_is_wanted(const struct situation *s)
+static bool is_harmless(const struct member *m)
+{
+	return m->role == ROLE_REPLICA || m->role == ROLE_UNINITIALIZED;
+}
+
+/* Our pod says that no deadline ends us, in a way that others heed: who has the lock may become a primary. */
+static bool is_told(const struct situation *s)
 {
 	const struct member *own = cluster_member(s->cluster, s->self->name);
+	return own != NULL && own->paused && !(has_lease(s) && is_harmless(own));
+}
+
+bool unguarded_is_wanted(const struct situation *s)
+{
 	if (!s->cluster->loaded)
 		return s->instance
 			->unguarded; /* an agent that has just started does not know whether the pause is over */
 	if (!s->settings->paused)
 		return false;
 	if (s->instance->unguarded)
-		return true;
-	return own != NULL && own->paused && view_is_fresh(s) && (!has_lease(s) || s->self->confirmed);
+		return s->instance->writable || is_told(s);
+	return is_told(s) && view_is_fresh(s) && (!has_lease(s) || s->self->confirmed);
 }
 
 /* No deadline is needed: paused, or that is not known yet, or the pause has just ended and the lease holds until the supervisor is
@@ -33,8 +44,7 @@ bool somebody_may_be_unguarded(const struct situation *s)
 {
 	for (int i = 0; i < s->cluster->member_count && !mutant(25); i++) {
 		const struct member *m = &s->cluster->members[i];
-		bool harmless = m->role == ROLE_REPLICA || m->role == ROLE_UNINITIALIZED;
-		if (m->paused && !harmless && strcmp(m->name, s->self->name) != 0)
+		if (m->paused && !is_harmless(m) && strcmp(m->name, s->self->name) != 0)
 			return true;
 	}
 	return false;

@@ -392,6 +392,32 @@ static void a_switchover_leads_past_no_primary_without_a_deadline_and_a_failover
 	assert_true(plans(ACT_ACQUIRE));
 }
 
+/* Others take a pause that a replica tells for harmless: it is guarded until its pod says that it is a primary. */
+static void who_has_the_lock_in_a_pause_is_guarded_until_its_pod_says_what_it_is(void **state UNUSED)
+{
+	turn_leader(turn, 1000);
+	turn->settings.paused = true;
+	turn->cluster.members[0].paused = true;
+	turn->cluster.members[0].role = ROLE_REPLICA;
+	struct situation s = record_situation(turn);
+	assert_false(unguarded_is_wanted(&s));
+	turn->cluster.members[0].role = ROLE_PRIMARY;
+	assert_true(unguarded_is_wanted(&s));
+	turn->instance.unguarded = true; /* as the standby it was, before it had the lock */
+	turn->cluster.members[0].role = ROLE_REPLICA;
+	assert_true(unguarded_is_wanted(&s)); /* it can commit already */
+	turn->instance.writable = false;
+	turn->instance.tree = PG_TREE_STANDBY;
+	assert_false(unguarded_is_wanted(&s));
+	assert_false(may_become_writable(&s));
+	turn_decide(turn);
+	assert_true(plans(ACT_SET_DEADLINE));
+	turn->instance.unguarded = false;
+	assert_true(may_become_writable(&s));
+	turn->self.hold = (struct lease_hold){ .ttl_ms = 0 };
+	assert_true(unguarded_is_wanted(&s)); /* without the lock it is people who promote */
+}
+
 static void new_agent_in_a_pause(void)
 {
 	turn_leader(turn, 20000);
@@ -612,6 +638,7 @@ int main(void)
 		TEST(what_would_be_stopped_before_the_deadline_is_not_started),
 		TEST(who_was_named_in_a_pause_asks_the_others_and_takes_the_lock),
 		TEST(a_switchover_leads_past_no_primary_without_a_deadline_and_a_failover_does),
+		TEST(who_has_the_lock_in_a_pause_is_guarded_until_its_pod_says_what_it_is),
 		TEST(a_new_agent_leaves_a_primary_alone_until_it_knows_whether_the_pause_is_over),
 		TEST(a_new_agent_in_a_pause_takes_the_lock_again_that_ran_out),
 		TEST(a_diverged_member_that_can_be_rewound_asks_the_leader),

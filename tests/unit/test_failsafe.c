@@ -57,6 +57,37 @@ static void failsafe_mode_counts_on_nobody_who_is_gone(void **state UNUSED)
 	assert_true(plans(ACT_ACQUIRE));
 }
 
+/* With the lock went the list of those on whom its holder counts, who may be itself alone. */
+static void where_the_lock_was_deleted_a_younger_pod_asks_everybody(void **state UNUSED)
+{
+	recreated_in_failsafe_mode();
+	turn->cluster.leader = (struct lease_object){ .present = false };
+	turn->cluster.failsafe_known = false;
+	turn->self.sight = (struct lease_sight){ .missing = true, .missed_held = true, .missed_ttl_s = 15 };
+	turn->self.sight.missed = turn_ago(16000);
+	for (int i = 0; i < 2; i++)
+		text_copy(turn->self.peers[i].failsafe_free_uid, UID_SIZE, turn->self.peers[i].name);
+	turn->self.peers[1].silent = false;
+	turn_decide(turn);
+	assert_true(plans(ACT_ACQUIRE));
+	turn->self.peers[1].failsafe_free_uid[0] = '\0';
+	turn_decide(turn);
+	assert_false(plans(ACT_ACQUIRE));
+	turn->self.failsafe_counted = true; /* it saw the lock: its holder cannot have gone on without it */
+	turn_decide(turn);
+	assert_true(plans(ACT_ACQUIRE));
+	turn->self.failsafe_counted = false;
+	turn->settings.failsafe = false;
+	turn_decide(turn);
+	assert_true(plans(ACT_ACQUIRE));
+	struct situation s = record_situation(turn);
+	assert_true(failsafe_needs_us(&s)); /* a lock without a list */
+	turn->cluster.failsafe_known = true;
+	assert_false(failsafe_needs_us(&s));
+	turn->cluster.members[0].failsafe_named = true;
+	assert_true(failsafe_needs_us(&s));
+}
+
 static void an_agent_is_free_when_its_predecessor_can_have_promised_nothing_that_still_holds(void **state UNUSED)
 {
 	recreated_in_failsafe_mode();
@@ -141,6 +172,7 @@ int main(void)
 		TEST(whom_failsafe_mode_does_not_count_on_does_not_lead_past_those_that_it_does),
 		TEST(a_pod_that_no_primary_counts_on_lets_a_new_one_lead),
 		TEST(failsafe_mode_counts_on_nobody_who_is_gone),
+		TEST(where_the_lock_was_deleted_a_younger_pod_asks_everybody),
 		TEST(an_agent_is_free_when_its_predecessor_can_have_promised_nothing_that_still_holds),
 		TEST(a_question_for_another_pod_is_not_agreed_to),
 		TEST(a_holder_does_not_say_that_no_primary_counts_on_it),
