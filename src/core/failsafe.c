@@ -91,8 +91,16 @@ bool failsafe_is_over(const struct situation *s)
 	return free && since && lease_token_matches(&self->failsafe_lease, &sight->record);
 }
 
-/* However long it may have counted on us: what an earlier agent of this pod agreed to has run out. A holder counts on others, also
- * while its PostgreSQL is down for a moment: it can tell nobody that it does not. */
+/* A holder counts on others, also while its PostgreSQL is down for a moment: it can tell nobody that it does not, until its deadline has
+ * passed and no round is under way that could move it. What is frozen then is killed when it goes on. */
+static bool may_hold(const struct situation *s)
+{
+	struct instant t = lease_deadline(&s->self->hold);
+	bool passed = instant_is_set(t) && elapsed_least_ms(t, s->now) >= RETRY_MS && !s->self->failsafe_asking;
+	return (has_lease(s) || s->instance->writable) && (!passed || s->instance->unguarded);
+}
+
+/* However long it may have counted on us: what an earlier agent of this pod agreed to has run out. */
 bool failsafe_is_free(const struct situation *s)
 {
 	int64_t longest = s->settings->ttl_ms;
@@ -100,8 +108,8 @@ bool failsafe_is_free(const struct situation *s)
 		longest = s->cluster->lease_ttl_s * 1000;
 	if (s->self->sight.record.ttl_s * 1000 > longest)
 		longest = s->self->sight.record.ttl_s * 1000;
-	return s->settings->failsafe && !s->self->replaced && !has_lease(s) && !s->instance->writable &&
-	       !failsafe_is_active(s) && elapsed_least_ms(s->self->started, s->now) > longest;
+	return s->settings->failsafe && !s->self->replaced && !may_hold(s) && !failsafe_is_active(s) &&
+	       elapsed_least_ms(s->self->started, s->now) > longest;
 }
 
 /* A pod on which the holder counts says that he does not: none of his rounds can have been complete since, and none will be, since

@@ -123,6 +123,17 @@ static void a_holder_does_not_say_that_no_primary_counts_on_it(void **state UNUS
 	turn->instance.writable = false;
 	struct situation s = record_situation(turn);
 	assert_false(failsafe_is_free(&s));
+	turn->self.hold.start = turn_ago(15000 - lease_margin_ms(15000) + 990); /* its deadline was 990 ms ago */
+	assert_false(failsafe_is_free(&s));
+	turn->self.hold.start = turn_ago(16500);
+	turn->instance.writable = true; /* says a supervisor that is frozen */
+	assert_true(failsafe_is_free(&s));
+	turn->self.failsafe_asking = true;
+	assert_false(failsafe_is_free(&s));
+	turn->self.failsafe_asking = false;
+	turn->instance.unguarded = true;
+	assert_false(failsafe_is_free(&s));
+	turn->instance.writable = turn->instance.unguarded = false;
 	turn->self.hold = (struct lease_hold){ .ttl_ms = 0 };
 	assert_true(failsafe_is_free(&s));
 	turn->instance.writable = true;
