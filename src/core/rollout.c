@@ -258,11 +258,11 @@ static bool is_due(const struct situation *s)
 	return !instant_is_set(self->rollout_looked) || elapsed_most_ms(self->rollout_looked, s->now) >= pace;
 }
 
-/* A kubelet may have no room for now, or know nothing of such a change. In a pause nobody waits for it. */
+/* It was asked for: a kubelet may have no room for now, or know nothing of such a change. In a pause nobody waits for it. */
 const char *rollout_resizes(const struct situation *s)
 {
 	const struct member *next = rollout_is_ours_to_look_at(s) && !is_paused(s) ? rollout_next(s) : NULL;
-	bool waits = next != NULL && next->patched && (next->resize == RESIZE_WANTED || next->resize == RESIZE_PENDING);
+	bool waits = next != NULL && next->patched && next->resize == RESIZE_PENDING;
 	return waits ? next->pod_uid : "";
 }
 

@@ -151,6 +151,9 @@ static void a_resize_is_waited_for_five_minutes(void **state UNUSED)
 	resizing(RESIZE_PENDING);
 	struct situation s = record_situation(turn);
 	assert_string_equal(rollout_resizes(&s), "uid-1");
+	member(1)->resize = RESIZE_WANTED; /* it was not asked for yet, however long the roll-out has been standing */
+	assert_string_equal(rollout_resizes(&s), "");
+	member(1)->resize = RESIZE_PENDING;
 	text_copy(turn->self.resizing, UID_SIZE, "uid-1");
 	turn->self.resizing_since = turn_ago(300000);
 	assert_step("replacing", "shop-1");
