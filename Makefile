@@ -170,7 +170,7 @@ install: all ## DESTDIR= PREFIX= PATRONICTL=1
 install-plugin: $(BUILD)/howdahctl ## `kubectl howdah` for this person (PREFIX=, else ~/.local)
 	install -D -m 0755 $(BUILD)/howdahctl $(if $(filter file,$(origin PREFIX)),$(HOME)/.local,$(PREFIX))/bin/kubectl-howdah
 
-IMAGE ?= localhost/howdah:$(VERSION)
+IMAGE ?= howdah:$(VERSION)
 image: ## the sidecar's image, with buildah, podman or docker (IMAGE= IMAGE_TOOL= BUILD_FLAGS=)
 	@VERSION=$(VERSION) deploy/image/build.sh image $(IMAGE)
 

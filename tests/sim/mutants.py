@@ -62,7 +62,7 @@ MUTANTS = {
     45: ("roll-out without a fresh renewal", "I9", 200, 1, ["--faults", CUTS + ",template,losses,sidecar image,API slow"]),
     46: ("every difference counts as more than the sidecar's", "I14", 30, 1, ["--faults", "sidecar image"]),
     47: ("the cluster is not read before the lock is taken", "I11 I1", 300, 2,
-         ["--faults", "paused,cut from,frozen,API outage,401,API slow"]),
+         ["--from", "801", "--faults", "paused,cut from,frozen,API outage,401,API slow"]),
     48: ("a leader object that is missing counts once, however long nobody looked", "I1", 4000, 1,
          ["--faults", "leader object deleted,cut from the API,agent frozen,agent killed"]),
     49: ("the route is written without its version", "I10", 200, 1, ["--slices", "--faults", CUTS + ",losses,API slow"]),
