@@ -134,7 +134,7 @@ PLAIN = {
 }
 PLAIN_HEAD = """# Generated from charts/howdah by `make chart-files`; do not edit. See deploy/README.md.
 """
-OF_HELM = re.compile(r"^ *(helm\.sh/chart|app\.kubernetes\.io/managed-by): .*\n|^ *namespace: to-be-chosen\n|^# Source: .*\n", re.M)
+OF_HELM = re.compile(r"^ *(helm\.sh/chart|app\.kubernetes\.io/managed-by): .*\n|^ *namespace: \S*to-be-chosen\S*\n|^# Source: .*\n", re.M)
 
 
 def make_manifests(helm):

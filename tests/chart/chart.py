@@ -1,5 +1,6 @@
 """The chart through helm: rendered objects, refusals, and the configuration as a pod would see it."""
 import base64
+import json
 import os
 import pathlib
 import subprocess
@@ -38,7 +39,7 @@ class Helm:
         """What it printed; raises Refused with what it complained of."""
         if values is not None:
             file = self.home / "values.yaml"
-            file.write_text(yaml.safe_dump(values))
+            file.write_text(json.dumps(values))  # PyYAML would write "12e3" as a number
             arguments = (*arguments, "--values", str(file))
         env = {**{k: v for k, v in os.environ.items() if not k.startswith(("HELM_", "KUBE"))},
                "HOME": str(self.home), "KUBECONFIG": str(self.kubeconfig), "NO_PROXY": "*", "no_proxy": "*"}

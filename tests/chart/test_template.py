@@ -245,3 +245,16 @@ def test_dashboard_and_rules_know_only_what_the_agent_prints(helm):
     used = set(re.findall(r"\b(?:patroni|howdah)_[a-z_]+", text))
     assert used and used <= printed, used - printed
     json.loads(objects("ConfigMap", "shop-howdah-dashboard")["data"]["howdah.json"])
+
+
+@pytest.mark.parametrize("word", ["no", "12e3"])
+def test_a_name_that_yaml_takes_for_something_else_stays_a_name(helm, word):
+    values = {"fullnameOverride": "on", "priorityClassName": word, "schedulerName": word, "imagePullSecrets": [word, {"name": word}],
+              "persistence": {"storageClass": word, "wal": {"enabled": True, "storageClass": word}}, "auth": {"existingSecret": word},
+              "serviceAccount": {"name": word}, "tls": {"existingSecret": word}, "metrics": FULL["metrics"]}
+    text = helm.run("template", word, chart.CHART, "--namespace", word, "--kube-version", chart.KUBE_VERSION, values=values)
+    bare = re.findall(rf"^.*[:-] +(?:{word}|on)$", text, re.M)
+    assert not bare
+    objects = chart.Objects(yaml.safe_load_all(text))
+    assert objects("StatefulSet")["metadata"]["name"] == objects.config()["scope"] == "on"
+    assert objects("StatefulSet")["metadata"]["namespace"] == objects.config()["kubernetes"]["labels"]["app.kubernetes.io/instance"] == word

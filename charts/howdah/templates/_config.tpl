@@ -40,7 +40,7 @@ sslmode: require
 {{/* The agents' configuration; passwords are files of their own beside it. */}}
 {{- define "howdah.config" -}}
 {{- $fullname := include "howdah.fullname" . -}}
-scope: {{ $fullname }}
+scope: {{ $fullname | quote }}
 restapi:
   listen: "*:8008"
   {{- if .Values.tls.existingSecret }}

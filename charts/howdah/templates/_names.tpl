@@ -15,13 +15,13 @@
 
 {{/* Part of the agents' selector, with cluster-name, which only pods and the agents' own objects carry. */}}
 {{- define "howdah.clusterLabels" -}}
-app.kubernetes.io/name: {{ include "howdah.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ include "howdah.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end -}}
 
 {{- define "howdah.selector" -}}
 {{ include "howdah.clusterLabels" . }}
-cluster-name: {{ include "howdah.fullname" . }}
+cluster-name: {{ include "howdah.fullname" . | quote }}
 {{- end -}}
 
 {{- define "howdah.labels" -}}
@@ -37,8 +37,8 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{/* name, labels and annotations of an object: (list $ "suffix" annotations) */}}
 {{- define "howdah.metadata" -}}
 {{- $top := index . 0 -}}
-name: {{ include "howdah.fullname" $top }}{{ index . 1 }}
-namespace: {{ $top.Release.Namespace }}
+name: {{ printf "%s%s" (include "howdah.fullname" $top) (index . 1) | quote }}
+namespace: {{ $top.Release.Namespace | quote }}
 labels:
   {{- include "howdah.labels" $top | nindent 2 }}
 {{- with merge (dict) (index . 2) $top.Values.commonAnnotations }}

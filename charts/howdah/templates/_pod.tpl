@@ -156,7 +156,7 @@ volumeMounts:
       - configMap:
           name: {{ include "howdah.fullname" . }}-agent
       - secret:
-          name: {{ include "howdah.secret" . }}
+          name: {{ include "howdah.secret" . | quote }}
           items:
             - {{ include "howdah.secretItem" (list $keys.superuser "postgresql.authentication.superuser.password") }}
             - {{ include "howdah.secretItem" (list $keys.replication "postgresql.authentication.replication.password") }}
@@ -187,7 +187,7 @@ volumeMounts:
 {{- if .Values.tls.existingSecret }}
 - name: tls
   secret:
-    secretName: {{ .Values.tls.existingSecret }}
+    secretName: {{ .Values.tls.existingSecret | quote }}
     defaultMode: 0440
 {{- end }}
 {{- if not .Values.persistence.enabled }}
@@ -214,7 +214,7 @@ spec:
   accessModes:
     {{- toYaml $top.Values.persistence.accessModes | nindent 4 }}
   {{- with $volume.storageClass }}
-  storageClassName: {{ . }}
+  storageClassName: {{ . | quote }}
   {{- end }}
   resources:
     requests:
