@@ -258,3 +258,27 @@ def test_a_name_that_yaml_takes_for_something_else_stays_a_name(helm, word):
     objects = chart.Objects(yaml.safe_load_all(text))
     assert objects("StatefulSet")["metadata"]["name"] == objects.config()["scope"] == "on"
     assert objects("StatefulSet")["metadata"]["namespace"] == objects.config()["kubernetes"]["labels"]["app.kubernetes.io/instance"] == word
+
+
+MONITORING = {"podMonitor": "PodMonitor", "rules": "PrometheusRule", "dashboard": "ConfigMap"}
+
+
+@pytest.mark.parametrize("part", MONITORING)
+def test_labels_stay_labels_beside_common_annotations(helm, part):
+    values = {"commonLabels": {"team": "a", "tier": "db"}, "commonAnnotations": {"note": "x"},
+              "metrics": {part: {"enabled": True, "labels": {"team": "b"}}}}
+    found = [o["metadata"] for o in helm.render(values) if o["kind"] == MONITORING[part] and not o["metadata"]["name"].endswith("-agent")]
+    assert len(found) == 1 and found[0]["annotations"] == {"note": "x"}
+    assert found[0]["labels"]["team"] == "b" and found[0]["labels"]["tier"] == "db"
+
+
+def test_no_label_comes_twice(helm):
+    own = {"team": "b", "app.kubernetes.io/name": "mine"}
+    values = {**FULL, "commonLabels": {**own, "team": "a"}, "podLabels": own,
+              "metrics": {part: {"enabled": True, "labels": own} for part in MONITORING}}
+    text = helm.run("template", "shop", chart.CHART, "--kube-version", chart.KUBE_VERSION, values=values)
+    for labels in re.findall(r"^( *)labels:\n((?:\1  .*\n)+)", text, re.M):
+        keys = re.findall(rf"^{labels[0]}  (\S+):", labels[1], re.M)
+        assert len(keys) == len(set(keys)), labels[1]
+    objects = chart.Objects(yaml.safe_load_all(text))
+    assert objects("StatefulSet")["spec"]["selector"]["matchLabels"].items() <= objects.pod()["metadata"]["labels"].items()

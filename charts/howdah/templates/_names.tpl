@@ -24,23 +24,27 @@ app.kubernetes.io/instance: {{ .Release.Name | quote }}
 cluster-name: {{ include "howdah.fullname" . | quote }}
 {{- end -}}
 
-{{- define "howdah.labels" -}}
+{{- define "howdah.ownLabels" -}}
 {{ include "howdah.clusterLabels" . }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
-{{- with .Values.commonLabels }}
-{{ toYaml . }}
-{{- end }}
 {{- end -}}
 
-{{/* name, labels and annotations of an object: (list $ "suffix" annotations) */}}
+{{/* (list $ labels): what is said of one object goes before what is said of all, and both before the chart's own. */}}
+{{- define "howdah.labels" -}}
+{{- $top := index . 0 -}}
+{{- toYaml (merge (dict) (index . 1) $top.Values.commonLabels (fromYaml (include "howdah.ownLabels" $top))) -}}
+{{- end -}}
+
+{{/* name, labels and annotations of an object: (list $ "suffix" annotations), or with labels of its own at the end */}}
 {{- define "howdah.metadata" -}}
 {{- $top := index . 0 -}}
+{{- $labels := ternary (last .) dict (eq (len .) 4) -}}
 name: {{ printf "%s%s" (include "howdah.fullname" $top) (index . 1) | quote }}
 namespace: {{ $top.Release.Namespace | quote }}
 labels:
-  {{- include "howdah.labels" $top | nindent 2 }}
+  {{- include "howdah.labels" (list $top $labels) | nindent 2 }}
 {{- with merge (dict) (index . 2) $top.Values.commonAnnotations }}
 annotations:
   {{- toYaml . | nindent 2 }}
