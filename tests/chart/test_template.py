@@ -1,4 +1,5 @@
 """What the chart renders, and what it refuses."""
+import hashlib
 import json
 import re
 import subprocess
@@ -282,3 +283,28 @@ def test_no_label_comes_twice(helm):
         assert len(keys) == len(set(keys)), labels[1]
     objects = chart.Objects(yaml.safe_load_all(text))
     assert objects("StatefulSet")["spec"]["selector"]["matchLabels"].items() <= objects.pod()["metadata"]["labels"].items()
+
+
+def names_in_parent(helm, directory, release, aliases):
+    """Of the clusters in a parent chart that has the chart once for each alias."""
+    parent = directory / release
+    (parent / "charts").mkdir(parents=True)
+    (parent / "charts" / "howdah").symlink_to(chart.CHART)
+    parts = [{"name": "howdah", "version": ">=0.1.0", "alias": alias} for alias in aliases]
+    (parent / "Chart.yaml").write_text(yaml.safe_dump({"apiVersion": "v2", "name": "parent", "version": "1.0.0", "dependencies": parts}))
+    return helm.render({}, release, parent).names("StatefulSet")
+
+
+@pytest.mark.parametrize("release, aliases", [
+    ("orders-and-users", ["orders", "users"]), ("r" * 53, ["orders", "users"]), ("howdah-users", ["howdah", "users"]),
+    ("r", ["a" * 50 + "1", "a" * 50 + "2"])])
+def test_two_clusters_of_a_parent_share_no_name(helm, tmp_path, release, aliases):
+    names = names_in_parent(helm, tmp_path, release, aliases)
+    assert len(set(names)) == 2 and max(map(len, names)) <= 40
+
+
+def test_a_name_is_cut_only_where_it_is_too_long(helm):
+    fits = helm.render(release="r" * 33)("StatefulSet")["metadata"]["name"]
+    assert fits == "r" * 33 + "-howdah"
+    cut = helm.render(release="r" * 34)("StatefulSet")["metadata"]["name"]
+    assert cut == "r" * 31 + "-" + hashlib.sha256(b"r" * 34 + b"-howdah").hexdigest()[:8]

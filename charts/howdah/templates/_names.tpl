@@ -2,14 +2,19 @@
 {{- default .Chart.Name .Values.nameOverride | trunc 40 | trimSuffix "-" -}}
 {{- end -}}
 
-{{/* The cluster's name: pods, their label of the revision and the objects of the agents must fit into 63 characters with it. */}}
+{{/* The cluster's name: pods, their label of the revision and the objects of the agents must fit into 63 characters with it.
+A sub-chart's alias is always part of it, since the release's name is that of all of them. */}}
 {{- define "howdah.fullname" -}}
 {{- if .Values.fullnameOverride -}}
 {{- .Values.fullnameOverride -}}
-{{- else if contains (include "howdah.name" .) .Release.Name -}}
-{{- .Release.Name | trunc 40 | trimSuffix "-" -}}
 {{- else -}}
-{{- printf "%s-%s" .Release.Name (include "howdah.name" .) | trunc 40 | trimSuffix "-" -}}
+{{- $name := default .Chart.Name .Values.nameOverride -}}
+{{- $said := and (eq .Chart.Name "howdah") (contains $name .Release.Name) -}}
+{{- $full := ternary .Release.Name (printf "%s-%s" .Release.Name $name) $said -}}
+{{- if gt (len $full) 40 -}}
+{{- $full = printf "%s-%s" (trunc 31 $full) (sha256sum $full | trunc 8) -}}
+{{- end -}}
+{{- $full -}}
 {{- end -}}
 {{- end -}}
 
