@@ -83,3 +83,19 @@ def test_an_upgrade_changes_what_a_statefulset_lets_change(installer, server, na
     assert stateful["replicas"] == 5 and stateful["template"]["spec"]["initContainers"][0]["image"] == "howdah:9.9"
     with pytest.raises(chart.Refused, match="Forbidden: updates to statefulset"):
         installer.run("upgrade", "shop", chart.CHART, "-n", namespace, values={"persistence": {"size": "99Gi"}})
+
+
+def test_two_releases_of_one_name_are_refused_by_helm(installer, namespace):
+    values = {"fullnameOverride": "db"}
+    installer.run("install", "shop", chart.CHART, "-n", namespace, values=values)
+    with pytest.raises(chart.Refused, match="cannot be imported into the current release"):
+        installer.run("install", "again", chart.CHART, "-n", namespace, values=values)
+
+
+def test_a_changed_selector_is_refused_before_anything_changes(installer, server, namespace):
+    values = {"fullnameOverride": "db"}
+    installer.run("install", "shop", chart.CHART, "-n", namespace, values=values)
+    with pytest.raises(chart.Refused, match="nameOverride cannot be changed"):
+        installer.run("upgrade", "shop", chart.CHART, "-n", namespace, values={**values, "nameOverride": "other"})
+    assert server.admin.get("services", namespace, "db")["spec"]["selector"]["app.kubernetes.io/name"] == "howdah"
+    installer.run("upgrade", "shop", chart.CHART, "-n", namespace, values={**values, "nameOverride": "howdah"})
