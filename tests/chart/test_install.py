@@ -99,3 +99,22 @@ def test_a_changed_selector_is_refused_before_anything_changes(installer, server
         installer.run("upgrade", "shop", chart.CHART, "-n", namespace, values={**values, "nameOverride": "other"})
     assert server.admin.get("services", namespace, "db")["spec"]["selector"]["app.kubernetes.io/name"] == "howdah"
     installer.run("upgrade", "shop", chart.CHART, "-n", namespace, values={**values, "nameOverride": "howdah"})
+
+
+TLS, NO_TLS = {"tls": {"existingSecret": "t"}}, {"tls": {"existingSecret": ""}}
+
+
+@pytest.mark.parametrize("first, second", [(NO_TLS, TLS), (TLS, NO_TLS)], ids=["on", "off"])
+def test_tls_stays_on_or_off(installer, namespace, first, second):
+    """Running pods would read a configuration that their mounts and probes do not fit."""
+    installer.run("install", "shop", chart.CHART, "-n", namespace, values=first)
+    with pytest.raises(chart.Refused, match="tls.existingSecret cannot be switched .* new release"):
+        installer.run("upgrade", "shop", chart.CHART, "-n", namespace, values=second)
+    theirs = {"extraVolumes": [] if first == TLS else [{"name": "tls", "emptyDir": {}}]}
+    for _ in range(2):
+        installer.run("upgrade", "shop", chart.CHART, "-n", namespace, values={**first, **theirs})
+
+
+def test_another_secret_with_certificates_is_let_in(installer, namespace):
+    installer.run("install", "shop", chart.CHART, "-n", namespace, values=TLS)
+    installer.run("upgrade", "shop", chart.CHART, "-n", namespace, values={"tls": {"existingSecret": "other"}})
