@@ -308,3 +308,10 @@ def test_a_name_is_cut_only_where_it_is_too_long(helm):
     assert fits == "r" * 33 + "-howdah"
     cut = helm.render(release="r" * 34)("StatefulSet")["metadata"]["name"]
     assert cut == "r" * 31 + "-" + hashlib.sha256(b"r" * 34 + b"-howdah").hexdigest()[:8]
+
+
+def test_howdahctl_asks_members_whose_certificates_do_not_name_their_addresses(helm):
+    assert helm.render(TLS).config()["ctl"] == {"insecure": True}
+    assert "ctl" not in helm.render().config()
+    stricter = {**TLS, "howdah": {"config": {"ctl": {"insecure": False}}}}
+    assert helm.render(stricter).config()["ctl"] == {"insecure": False}

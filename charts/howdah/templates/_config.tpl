@@ -51,6 +51,11 @@ restapi:
   authentication:
     username: howdah
   {{- end }}
+{{- if .Values.tls.existingSecret }}
+# members are asked by their addresses, which are in no certificate
+ctl:
+  insecure: true
+{{- end }}
 kubernetes:
   labels:
     {{- include "howdah.clusterLabels" . | nindent 4 }}
