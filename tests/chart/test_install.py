@@ -1,4 +1,6 @@
 """The chart in a real API server: what it accepts, what an upgrade keeps. Nothing runs: there is no controller and no kubelet."""
+import itertools
+
 import pytest
 
 import chart
@@ -64,7 +66,10 @@ def test_two_releases_live_in_one_namespace(installer, server, namespace):
     assert sorted(names) == ["shop-howdah", "users-howdah"]
 
 
-@pytest.mark.parametrize("first,second", [({}, {"route": "slice"}), ({"route": "slice"}, {"route": "label"}), ({}, {"mode": "endpoints"})])
+ROUTES = [{"mode": "configmaps", "route": "label"}, {"mode": "configmaps", "route": "slice"}, {"mode": "endpoints", "route": "label"}]
+
+
+@pytest.mark.parametrize("first, second", itertools.permutations(ROUTES, 2))
 def test_the_route_stays_what_it_is_until_an_uninstall(installer, server, namespace, first, second):
     """Kubernetes leaves the addresses of a selector that was taken away, and those of a leader where one was added."""
     installer.run("install", "shop", chart.CHART, "-n", namespace, values=first)
