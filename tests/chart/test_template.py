@@ -315,3 +315,13 @@ def test_howdahctl_asks_members_whose_certificates_do_not_name_their_addresses(h
     assert "ctl" not in helm.render().config()
     stricter = {**TLS, "howdah": {"config": {"ctl": {"insecure": False}}}}
     assert helm.render(stricter).config()["ctl"] == {"insecure": False}
+
+
+def test_alerts_speak_when_there_is_no_series(helm):
+    """A sum or a count of nothing is nothing, and nothing is neither 0 nor less than 3."""
+    rules = helm.render(FULL)("PrometheusRule")["spec"]["groups"][0]["rules"]
+    said = {rule["alert"]: rule["expr"] for rule in rules}
+    of = '{scope="shop-howdah",namespace="apps"}'
+    assert said["HowdahNoPrimary"] == (f"(sum(patroni_primary{of}) or vector(0))"
+                                       f" + (sum(patroni_standby_leader{of}) or vector(0)) == 0")
+    assert said["HowdahMembersMissing"] == f"(count(howdah_info{of}) or vector(0)) < 3"
