@@ -325,3 +325,16 @@ def test_alerts_speak_when_there_is_no_series(helm):
     assert said["HowdahNoPrimary"] == (f"(sum(patroni_primary{of}) or vector(0))"
                                        f" + (sum(patroni_standby_leader{of}) or vector(0)) == 0")
     assert said["HowdahMembersMissing"] == f"(count(howdah_info{of}) or vector(0)) < 3"
+
+
+@pytest.mark.parametrize("none", [[], None])
+def test_the_wal_volume_goes_with_no_options_of_initdb(helm, none):
+    config = helm.render({"postgres": {"initdb": none}, "persistence": {"wal": {"enabled": True}}}).config()
+    assert config["bootstrap"]["initdb"] == [{"waldir": "/var/lib/postgresql/wal/pg_wal"}]
+    config = helm.render({"persistence": {"wal": {"enabled": True}}}).config()
+    assert config["bootstrap"]["initdb"][-2:] == ["data-checksums", {"waldir": "/var/lib/postgresql/wal/pg_wal"}]
+
+
+def test_a_configuration_that_is_no_yaml_is_refused(helm):
+    with pytest.raises(chart.Refused, match="the agents' configuration cannot be read"):
+        helm.render({"postgres": {"dataDir": "/a: b"}})

@@ -82,10 +82,8 @@ bootstrap:
         {{- . | nindent 8 }}
       {{- end }}
   initdb:
-    {{- toYaml .Values.postgres.initdb | nindent 4 }}
-    {{- if .Values.persistence.wal.enabled }}
-    - waldir: {{ .Values.persistence.wal.mountPath }}/pg_wal
-    {{- end }}
+    {{- $waldir := list (dict "waldir" (printf "%s/pg_wal" .Values.persistence.wal.mountPath)) }}
+    {{- toYaml (concat (default list .Values.postgres.initdb) (ternary $waldir list .Values.persistence.wal.enabled)) | nindent 4 }}
 postgresql:
   listen: "*:5432"
   data_dir: {{ .Values.postgres.dataDir }}
