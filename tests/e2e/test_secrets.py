@@ -76,7 +76,9 @@ def read_pgpass(pod):
 
 
 def check_switchover(release, leader, candidate):
-    """Members speak with each other, and the former leader can follow."""
+    """Members speak with each other, howdahctl with them, and the former leader can follow."""
+    listed = leader.howdahctl("list")
+    assert "streaming" in listed and "could be asked" not in listed, listed
     leader.howdahctl("switchover", "--candidate", candidate.name, "--force")
     assert release.wait_leader_other_than(leader.name).name == candidate.name
     release.wait_ready(3)
