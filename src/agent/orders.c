@@ -323,6 +323,10 @@ static void begin_reinitialize(struct order *order, const struct situation *s)
 		end_with(order, 503, "Cluster has no leader, can not reinitialize");
 	} else if (lock_is_mine(s)) {
 		end_with(order, 503, "I am the leader, can not reinitialize");
+	} else if (is_foreign(s)) {
+		end_with(order, 503, "The data directory belongs to another cluster, can not reinitialize");
+	} else if (s->instance->data == DATA_INVALID || s->instance->data == DATA_UNREADABLE) {
+		end_with(order, 503, "The data directory is none that may be removed, can not reinitialize");
 	} else if (s->instance->job != PG_JOB_NONE && !order->answer.order.force) {
 		snprintf(text, sizeof(text), "%s already in progress", pg_job_text(s->instance->job));
 		end_with(order, 503, text);

@@ -178,17 +178,17 @@ static void print_own_conninfo(const struct config *config, struct strbuf *to)
 		strbuf_addf(to, " user=%s", config->superuser.username);
 }
 
-enum step_result step_post_command(struct postgres *pg, bool first)
+enum step_result step_post_command(struct postgres *pg, UNUSED bool first)
 {
 	char conninfo[1024];
 	struct command command = { .len = 0 };
 	struct strbuf b;
 	struct err err;
 	const char *text = post_command(pg->config);
-	if (text == NULL || pg->run.state == WAIT_OK)
-		return text == NULL || !first ? STEP_NEXT : STEP_WAIT;
-	if (!first)
-		return pg->run.state == WAIT_OPEN ? STEP_WAIT : job_fail(pg, "the post_bootstrap command failed");
+	if (pg->job.hook_run)
+		return run_result(pg, "post_bootstrap");
+	if (text == NULL)
+		return STEP_NEXT;
 	strbuf_init(&b, conninfo, sizeof(conninfo));
 	print_own_conninfo(pg->config, &b);
 	if (!command_split(&command, text, &err))
@@ -197,6 +197,6 @@ enum step_result step_post_command(struct postgres *pg, bool first)
 	command_standard_env(&command, pg->config);
 	command_env(&command, "PGPASSFILE", pg->config->pgpass);
 	command_env(&command, "PGOPTIONS", "-c synchronous_commit=local -c statement_timeout=0");
-	return run_start(pg, &command, false, 0) ? STEP_WAIT
-						 : job_fail(pg, "the post_bootstrap command could not be run");
+	pg->job.hook_run = run_start(pg, &command, false, 0);
+	return pg->job.hook_run ? STEP_WAIT : job_fail(pg, "the post_bootstrap command could not be run");
 }

@@ -213,6 +213,7 @@ enum step_result step_aside(struct postgres *pg, UNUSED bool first)
 		return job_fail(pg, "PostgreSQL is running or the volume is not ours");
 	/* a finished initdb has a system identifier: it is kept, even if nobody wants it */
 	bool ours = is_marked_with(pg, "initdb") || is_marked_with(pg, "restore") || is_marked_with(pg, "clone");
+	ours |= is_marked_with(pg, "wipe"); /* nobody wanted what is left of it */
 	/* and a restored one in which nothing was ever written is a part of a backup */
 	ours |= in->restored && in->recovers;
 	bool done = ours ? aside_remove(pg, &err) : keep_aside(pg, &err);

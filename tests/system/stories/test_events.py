@@ -91,6 +91,7 @@ def test_why_a_member_does_not_start_is_told_once_and_counted(make_ready):
     assert "PostgreSQL is not started" in message and "kubectl -n" in message
     assert stranger.log().count("CannotStart: system ID mismatch") == 1
     assert told(cluster, stranger).keys() == {"CannotStart"}
+    assert stranger.ask("/reinitialize", {}) == (503, "The data directory belongs to another cluster, can not reinitialize")
     assert stranger.status()["howdah"]["trouble"] == message  # what howdahctl list shows
 
 

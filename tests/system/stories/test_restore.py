@@ -145,6 +145,35 @@ echo "restore_command = 'cp {backup.wal}/%f %p'" >>"$PGDATA/postgresql.auto.conf
     check_restored(cluster, cluster.wait_ready(), "1,2")
 
 
+def test_a_new_cluster_runs_its_post_bootstrap_command(make_cluster, tmp_path):
+    """Over the local socket, as the superuser; when it fails nobody gets a cluster without what it makes."""
+    cluster = make_cluster(size=2)
+    fails, runs, script = tmp_path / "fails", tmp_path / "runs", tmp_path / "post"
+    tmp_path.chmod(0o777)
+    fails.touch()
+    script.write_text(f"""#!/bin/sh
+echo "$1" >>{runs}
+[ ! -e {fails} ] || {{ echo "ERROR: not yet" >&2; exit 3; }}
+exec psql -X -d "$1" -c "create database made_after"
+""")
+    script.chmod(0o755)
+    for path in [tmp_path, *list(tmp_path.parents)[:2]]:
+        path.chmod(0o755 if path != tmp_path else 0o777)
+    for member in cluster.members:
+        member.overrides = {"bootstrap": {"post_bootstrap": str(script)}}
+    cluster.start()
+    member = wait_member(cluster, "post_bootstrap ended with 3: ERROR: not yet")
+    assert not initialize(cluster) and not cluster.labelled()
+    fails.unlink()
+    leader = cluster.wait_ready()
+    assert leader is member and leader.psql("select count(*) from pg_database where datname = 'made_after'") == "1"
+    told = runs.read_text().splitlines()
+    leader.kill_agent()
+    leader.start_agent()
+    cluster.wait_ready()
+    assert runs.read_text().splitlines() == told and "dbname=postgres" in told[0]
+
+
 # ---- what goes wrong ----
 
 def log_has(member, text):
