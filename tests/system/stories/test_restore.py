@@ -145,11 +145,13 @@ echo "restore_command = 'cp {backup.wal}/%f %p'" >>"$PGDATA/postgresql.auto.conf
     check_restored(cluster, cluster.wait_ready(), "1,2")
 
 
-def test_a_new_cluster_runs_its_post_bootstrap_command(make_cluster, tmp_path):
+def test_a_new_cluster_runs_its_post_bootstrap_command(make_cluster):
     """Over the local socket, as the superuser; when it fails nobody gets a cluster without what it makes."""
     cluster = make_cluster(size=2)
-    fails, runs, script = tmp_path / "fails", tmp_path / "runs", tmp_path / "post"
-    tmp_path.chmod(0o777)
+    home = pathlib.Path(cluster.home) / "post"
+    home.mkdir()
+    home.chmod(0o777)
+    fails, runs, script = home / "fails", home / "runs", home / "post"
     fails.touch()
     script.write_text(f"""#!/bin/sh
 echo "$1" >>{runs}
@@ -157,8 +159,6 @@ echo "$1" >>{runs}
 exec psql -X -d "$1" -c "create database made_after"
 """)
     script.chmod(0o755)
-    for path in [tmp_path, *list(tmp_path.parents)[:2]]:
-        path.chmod(0o755 if path != tmp_path else 0o777)
     for member in cluster.members:
         member.overrides = {"bootstrap": {"post_bootstrap": str(script)}}
     cluster.start()
